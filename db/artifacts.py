@@ -1,0 +1,95 @@
+"""Files of a workspace, named by their SHA-256: what is written once never changes, and a repeat is harmless."""
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from sweep.errors import StorageError
+
+_NAME = re.compile(r"[0-9a-f]{64}")
+
+
+class Artifacts:
+    """A folder of content-addressed files, `ab/ab12...ef.png`. Every write is temp file, fsync, rename, fsync of the folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, sha256: str, suffix: str) -> Path:
+        """Where a file lies, or would lie. Never built from anything but a hash and a plain suffix.
+
+        Raises:
+            ValueError: sha256 is no SHA-256, or the suffix is more than letters and digits.
+        """
+        if not _NAME.fullmatch(sha256) or not re.fullmatch(r"[a-z0-9]{1,8}", suffix):
+            raise ValueError(f"not a content address: {sha256!r} {suffix!r}")
+        return self.folder / sha256[:2] / f"{sha256}.{suffix}"
+
+    def put(self, data: bytes, suffix: str) -> str:
+        """Store bytes and return their SHA-256; on return they survive a crash of this process or of the machine.
+
+        Raises:
+            StorageError: the disk is full or the folder cannot be written.
+        """
+        sha256 = hashlib.sha256(data).hexdigest()
+        target = self.path(sha256, suffix)
+        if target.is_file() and target.stat().st_size == len(data):
+            return sha256
+        try:
+            write_durably(target, data)
+        except OSError as error:
+            raise storage_error(target, error) from error
+        return sha256
+
+    def get(self, sha256: str, suffix: str) -> bytes:
+        """Read a file back and check it against its name.
+
+        Raises:
+            StorageError: it is missing, or its bytes are not the ones that were stored.
+        """
+        path = self.path(sha256, suffix)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise StorageError(f"{path} cannot be read ({error.strerror}); restore the workspace's artifacts folder.") from error
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise StorageError(f"{path} is damaged: its bytes do not match its name. Restore it from a backup, or run again.")
+        return data
+
+
+def write_durably(target: Path, data: bytes) -> None:
+    """Replace a file atomically: readers see the old bytes or the new ones, also after a power cut.
+
+    Raises:
+        OSError: as the operating system says; no partial file stays behind.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
+    for folder in (target.parent, target.parent.parent):  # the second holds the entry of a folder that was just made
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def storage_error(path: Path, error: OSError) -> StorageError:
+    """A sentence with a remedy for an operating system's error about a file."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return StorageError(f"{path}: the disk is full. Free some space and run the same command again; nothing recorded is lost.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return StorageError(f"{path} cannot be written: {error.strerror}. Choose another folder, or change its permissions.")
+    return StorageError(f"{path}: {error.strerror or error}.")

@@ -1,0 +1,124 @@
+"""Connections to the workspace's database, and its migrations."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import NullPool
+
+from sweep.errors import InputError, StorageError, WorkspaceBusy
+
+BUSY_TIMEOUT_MS = 30_000
+
+
+def open_engine(url: str, *, reader: bool = False) -> Engine:
+    """An engine for any SQLAlchemy URL; SQLite gets the pragmas of docs/design.md, section 6.
+
+    A reader's connections are read-write with query_only: a mode=ro connection could not roll back the journal of a killed driver.
+    """
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_engine(url)
+    # NullPool: an idle pooled connection would hold the file open across a fork and in every gallery session.
+    engine = create_engine(url, poolclass=NullPool)
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # SQLAlchemy emits BEGIN below, not the sqlite3 module
+        pragmas = [f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON", "synchronous=FULL"]
+        # TRUNCATE, not WAL: WAL can corrupt in SQLite before 3.51.3, and switching modes fails while anyone reads.
+        pragmas.append("query_only=ON" if reader else "journal_mode=TRUNCATE")
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        # A deferred transaction that reads, then writes, fails at once when another has written, whatever the busy timeout.
+        connection.exec_driver_sql("BEGIN" if reader else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def migrations_config() -> Config:
+    """Alembic's configuration, without an ini file: the scripts lie beside this module."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    return config
+
+
+def head_revision() -> str:
+    """The newest schema this program knows."""
+    head = ScriptDirectory.from_config(migrations_config()).get_current_head()
+    assert head is not None
+    return head
+
+
+def schema_revision(engine: Engine) -> str | None:
+    """The schema a database has; None for an empty one."""
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def upgrade(url: str) -> None:
+    """Bring the database to the newest schema; safe when several processes try at once.
+
+    Raises:
+        InputError: the database was written by a newer stylesweep.
+        StorageError: it cannot be opened, or a foreign key is broken after the migration.
+    """
+    with storage_errors(url):
+        engine = open_engine(url)
+        current = schema_revision(engine)
+        if current == head_revision():
+            return
+        known = {script.revision for script in ScriptDirectory.from_config(migrations_config()).walk_revisions()}
+        if current is not None and current not in known:
+            raise InputError(f"{url} was written by a newer stylesweep (schema {current}); install that version to open it.")
+        _migrate(engine)
+
+
+def _migrate(engine: Engine) -> None:
+    """On a connection of its own with foreign keys off before BEGIN: a batch migration rebuilds tables, and cascades would erase rows."""
+    with engine.connect() as connection:
+        sqlite = engine.dialect.name == "sqlite"
+        if sqlite:
+            connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")  # type: ignore[union-attr]
+        with connection.begin():
+            config = migrations_config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            if sqlite and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()):
+                raise StorageError(f"the migration was undone: it would leave {len(broken)} rows that point at nothing.")
+
+
+@contextlib.contextmanager
+def storage_errors(url: str) -> Iterator[None]:
+    """Turn what a database driver says of a locked, full, unwritable or damaged file into a sentence with a remedy."""
+    try:
+        yield
+    except DBAPIError as error:
+        said = str(error.orig).lower()
+        if isinstance(error, OperationalError) and "locked" in said:
+            raise WorkspaceBusy(
+                f"{url} has been locked by another program for {BUSY_TIMEOUT_MS // 1000} s; close it and try again."
+            ) from error
+        remedies = {
+            "full": "the disk is full: free some space, then run the same command again; nothing recorded is lost.",
+            "readonly": "it cannot be written: check the permissions of the file and of its folder.",
+            "unable to open": "it cannot be opened: check that the folder exists and may be written.",
+            "not a database": "it is not a SQLite database: choose another --workspace, or restore a backup.",
+            "malformed": "the file is damaged: restore a backup.",
+            "disk i/o": "the disk reported an error: check that it has space left and is healthy.",
+        }
+        for word, remedy in remedies.items():
+            if word in said:
+                raise StorageError(f"{url}: {remedy}") from error
+        raise

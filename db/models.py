@@ -1,0 +1,224 @@
+"""The tables (docs/design.md, section 6). Times are Unix seconds, so that any SQLite tool can compare and subtract them."""
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Exists,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+    exists,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+RUN_STATES = ("queued", "running", "done", "diverged", "failed", "quarantined", "cancelled")
+SETTLED = ("done", "diverged", "failed", "quarantined", "cancelled")
+ATTEMPT_STATES = ("running", "done", "diverged", "failed", "crashed", "oom", "lost", "cancelled")
+SWEEP_STATES = ("active", "paused", "cancelled")
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> str:
+    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
+class Base(DeclarativeBase):
+    """Constraints are named, so that a migration can find them again."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {dict[str, Any]: JSON, float: Float(53)}  # noqa: RUF012 - SQLAlchemy's own declaration form
+
+
+class Image(Base):
+    """A picture in the artifact store: an input, an output or a snapshot; `thumbnail` is a second, small file there."""
+
+    __tablename__ = "image"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    width: Mapped[int]
+    height: Mapped[int]
+    mean_colour: Mapped[str] = mapped_column(String(7))
+    bytes: Mapped[int]
+    format: Mapped[str] = mapped_column(String(16))
+    original_name: Mapped[str | None] = mapped_column(String(255))
+    thumbnail: Mapped[str | None] = mapped_column(String(64), index=True)
+
+
+class Sweep(Base):
+    """One YAML file, one name. `resources` is what one run of it asks for; the driver reads it when it claims."""
+
+    __tablename__ = "sweep"
+    __table_args__ = (CheckConstraint(_one_of("state", SWEEP_STATES), name="state"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    state: Mapped[str] = mapped_column(String(16), default="active")
+    priority: Mapped[int] = mapped_column(default=0)
+    spec_text: Mapped[str] = mapped_column(Text)
+    spec_path: Mapped[str] = mapped_column(Text)
+    search_seed: Mapped[int | None]
+    resources: Mapped[dict[str, Any]]
+    created_at: Mapped[float]
+
+
+class Run(Base):
+    """One optimisation, shared by every combination of equal run_key. Held by at most one (owner, attempt)."""
+
+    __tablename__ = "run"
+    __table_args__ = (
+        CheckConstraint(_one_of("state", RUN_STATES), name="state"),
+        CheckConstraint("state != 'done' OR output IS NOT NULL", name="done_has_picture"),
+        CheckConstraint("(state = 'running') = (owner IS NOT NULL)", name="running_has_owner"),
+        CheckConstraint(
+            "(state IN ('done', 'diverged', 'failed', 'quarantined')) = (finished_seq IS NOT NULL)",
+            name="finished_has_seq",
+        ),
+        Index("ix_run_queue", "state", "priority", "id"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_key: Mapped[str] = mapped_column(String(64), unique=True)
+    state: Mapped[str] = mapped_column(String(16), default="queued")
+    priority: Mapped[int] = mapped_column(default=0)
+    settings: Mapped[dict[str, Any]]
+    alpha: Mapped[float]
+    beta: Mapped[float]
+    tv: Mapped[float]
+    work: Mapped[float]
+    """Multiply-adds that the run is expected to take; the unit of every time estimate."""
+    owner: Mapped[str | None] = mapped_column(String(64))
+    lease: Mapped[float | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    killed_workers: Mapped[int] = mapped_column(default=0)
+    """Attempts that started and took their worker with them; three quarantine the run."""
+    output: Mapped[str | None] = mapped_column(ForeignKey("image.sha256"))
+    protocol: Mapped[str | None] = mapped_column(String(16))
+    content_kept: Mapped[float | None]
+    style_gained: Mapped[float | None]
+    balance: Mapped[float | None]
+    d_content: Mapped[float | None]
+    d_style: Mapped[float | None]
+    steps: Mapped[int | None]
+    seconds: Mapped[float | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[float]
+    finished_at: Mapped[float | None]
+    finished_seq: Mapped[int | None] = mapped_column(unique=True)
+    """Rises by one with every finished run: what is new since a look is `finished_seq > seen`."""
+
+    @staticmethod
+    def claimed() -> "Exists":
+        """SQL: some active sweep wants this run."""
+        wants = (Combination.run_id == Run.id) & (Combination.sweep_id == Sweep.id) & (Sweep.state == "active")
+        return exists().where(wants).correlate(Run)
+
+
+class Combination(Base):
+    """One point of a sweep as the user wrote it, every parameter that people filter by in a column of its own."""
+
+    __tablename__ = "combination"
+    __table_args__ = (
+        UniqueConstraint("sweep_id", "position"),
+        UniqueConstraint("sweep_id", "combination_key"),
+        Index("ix_combination_pair", "sweep_id", "content_sha256", "style"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sweep_id: Mapped[int] = mapped_column(ForeignKey("sweep.id"))
+    position: Mapped[int]
+    combination_key: Mapped[str] = mapped_column(String(64))
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"), index=True)
+    content: Mapped[str] = mapped_column(String(255))
+    """Name of the content picture, as the user knows it."""
+    content_sha256: Mapped[str] = mapped_column(ForeignKey("image.sha256"))
+    style: Mapped[str] = mapped_column(Text)
+    """Name of the style picture, or of a blend: '0.7 starry.jpg + 0.3 scream.jpg'."""
+    style_sha256: Mapped[str] = mapped_column(ForeignKey("image.sha256"))
+    """The picture with the largest share of the blend."""
+    alpha: Mapped[float]
+    beta: Mapped[float]
+    layers: Mapped[str] = mapped_column(Text)
+    network: Mapped[str] = mapped_column(String(64))
+    recipe: Mapped[str] = mapped_column(String(32))
+    size: Mapped[int]
+    steps: Mapped[int | None]
+    init: Mapped[str] = mapped_column(String(32))
+    seed: Mapped[int]
+    tv: Mapped[float]
+
+
+class Attempt(Base):
+    """One try at a run on one node."""
+
+    __tablename__ = "attempt"
+    __table_args__ = (
+        CheckConstraint(_one_of("state", ATTEMPT_STATES), name="state"),
+        UniqueConstraint("run_id", "number"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"))
+    number: Mapped[int]
+    owner: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(16), default="running")
+    task: Mapped[str | None] = mapped_column(String(64))
+    pack: Mapped[str | None] = mapped_column(String(64))
+    node: Mapped[str | None] = mapped_column(String(255))
+    pid: Mapped[int | None]
+    device: Mapped[str | None] = mapped_column(String(128))
+    versions: Mapped[dict[str, Any] | None]
+    kind: Mapped[str | None] = mapped_column(String(32))
+    error: Mapped[str | None] = mapped_column(Text)
+    traceback: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[float]
+    started_at: Mapped[float | None]
+    finished_at: Mapped[float | None]
+    seconds: Mapped[float | None]
+    optimise_seconds: Mapped[float | None]
+    peak_memory: Mapped[int | None]
+
+
+class LossPoint(Base):
+    """The loss curve: unweighted losses, at most about 200 rows per run, in plain columns so that any SQLite tool can plot them."""
+
+    __tablename__ = "loss_point"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"), primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+    size: Mapped[int] = mapped_column(Integer)
+    content_loss: Mapped[float]
+    style_loss: Mapped[float]
+    tv_loss: Mapped[float]
+
+
+class Snapshot(Base):
+    """A picture taken during a run; for a diverged run its last finite picture."""
+
+    __tablename__ = "snapshot"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"), primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+    image: Mapped[str] = mapped_column(ForeignKey("image.sha256"))
+
+
+class Driver(Base):
+    """Who hands out tasks. Alive while its heartbeat is fresh; on its own host also told by its pid and start time."""
+
+    __tablename__ = "driver"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    host: Mapped[str] = mapped_column(String(255))
+    pid: Mapped[int]
+    process_started: Mapped[float]
+    address: Mapped[str] = mapped_column(String(255))
+    started_at: Mapped[float]
+    heartbeat: Mapped[float]
+    ended_at: Mapped[float | None]

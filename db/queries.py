@@ -1,0 +1,239 @@
+"""Reads for the command line, the gallery and the exports: plain dataclasses, never ORM rows, no query without a bound."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy.orm import aliased
+
+from db.drivers import DriverRow, live_driver
+from db.models import RUN_STATES, Attempt, Combination, Image, LossPoint, Run, Snapshot, Sweep
+from sweep.errors import InputError
+
+PARAMETERS = ("content", "style", "alpha", "beta", "layers", "network", "recipe", "size", "steps", "init", "seed", "tv")
+"""The columns of a combination that a user varies and filters by, in the order people read them."""
+YARDSTICKS = ("balance", "content_kept", "style_gained", "d_content", "d_style")
+RISING = {"balance": True, "content_kept": True, "style_gained": True, "d_content": False, "d_style": False}
+"""Whether more of a yardstick is better: two are distances."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepRow:
+    """One sweep with its counts. states: run state -> number of its distinct runs."""
+
+    id: int
+    name: str
+    state: str
+    created_at: float
+    spec_path: str
+    combinations: int
+    runs: int
+    states: Mapping[str, int]
+    best_thumbnail: str | None = None
+
+    @property
+    def settled(self) -> int:
+        """Runs that will not change by themselves any more."""
+        return self.runs - self.states.get("queued", 0) - self.states.get("running", 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One combination with its run: what a tile, a table row or an export line needs. yardsticks hold None where not measured."""
+
+    id: int
+    sweep: str
+    position: int
+    run_key: str
+    state: str
+    parameters: Mapping[str, Any]
+    yardsticks: Mapping[str, float | None]
+    protocol: str | None
+    content_sha256: str
+    style_sha256: str
+    image: str | None
+    image_format: str
+    thumbnail: str | None
+    width: int | None
+    height: int | None
+    mean_colour: str | None
+    seconds: float | None
+    error: str | None
+    finished_seq: int | None
+    settings: Mapping[str, Any] = field(repr=False)
+
+    def image_path(self) -> str | None:
+        """Path of the picture relative to the workspace, or None."""
+        return f"artifacts/{self.image[:2]}/{self.image}.{self.image_format}" if self.image else None
+
+
+_output = aliased(Image)
+
+
+def result_columns() -> list[Any]:
+    """The columns `to_result` reads; join with `result_joins`."""
+    combination = [getattr(Combination, name) for name in ("id", "position", "content_sha256", "style_sha256", *PARAMETERS)]
+    run = [Run.run_key, Run.state, Run.protocol, Run.seconds, Run.error, Run.finished_seq, Run.settings]
+    run += [getattr(Run, name) for name in YARDSTICKS]
+    image = [_output.sha256, _output.format, _output.thumbnail, _output.width, _output.height, _output.mean_colour]
+    return [*combination, Sweep.name.label("sweep"), *run, *image]
+
+
+def result_joins(statement: Any) -> Any:
+    """combination - run - sweep - output picture (may be missing)."""
+    return (
+        statement.select_from(Combination)
+        .join(Run, Run.id == Combination.run_id)
+        .join(Sweep, Sweep.id == Combination.sweep_id)
+        .outerjoin(_output, _output.sha256 == Run.output)
+    )
+
+
+def to_result(row: Mapping[str, Any]) -> Result:
+    """One row of `result_columns`."""
+    same = ("id", "sweep", "position", "run_key", "state", "protocol", "content_sha256", "style_sha256", "thumbnail", "width", "height")
+    return Result(
+        **{name: row[name] for name in same},
+        parameters={name: row[name] for name in PARAMETERS},
+        yardsticks={name: row[name] for name in YARDSTICKS},
+        image=row["sha256"],
+        image_format=row["format"] or "png",
+        mean_colour=row["mean_colour"],
+        seconds=row["seconds"],
+        error=row["error"],
+        finished_seq=row["finished_seq"],
+        settings=row["settings"],
+    )
+
+
+def sweeps(connection: Connection, name: str | None = None) -> list[SweepRow]:
+    """All sweeps, newest first, with counts per run state; `name` narrows to one."""
+    narrowed = [Sweep.name == name] if name is not None else []
+    rows = connection.execute(select(Sweep).where(*narrowed).order_by(Sweep.id.desc())).mappings().all()
+    counted = (
+        select(Combination.sweep_id, Run.state, func.count(func.distinct(Run.id)).label("runs"), func.count().label("combinations"))
+        .join(Run, Run.id == Combination.run_id)
+        .group_by(Combination.sweep_id, Run.state)
+    )
+    counts: dict[int, dict[str, tuple[int, int]]] = {}
+    for sweep_id, state, runs, combinations in connection.execute(counted):
+        counts.setdefault(sweep_id, {})[state] = (runs, combinations)
+    return [_sweep_row(connection, row["Sweep"], counts.get(row["Sweep"].id, {})) for row in rows]
+
+
+def _sweep_row(connection: Connection, sweep: Any, counts: Mapping[str, tuple[int, int]]) -> SweepRow:
+    best = (
+        select(_output.thumbnail)
+        .join(Run, Run.output == _output.sha256)
+        .join(Combination, Combination.run_id == Run.id)
+        .where(Combination.sweep_id == sweep.id, Run.state == "done")
+        .order_by(Run.balance.desc().nulls_last(), Run.id)
+        .limit(1)
+    )
+    return SweepRow(
+        **{name: getattr(sweep, name) for name in ("id", "name", "state", "created_at", "spec_path")},
+        combinations=sum(combinations for _, combinations in counts.values()),
+        runs=sum(runs for runs, _ in counts.values()),
+        states={state: counts[state][0] for state in RUN_STATES if state in counts},
+        best_thumbnail=connection.execute(best).scalar(),
+    )
+
+
+def sweep_named(connection: Connection, name: str) -> SweepRow:
+    """The sweep of that name.
+
+    Raises:
+        InputError: there is none; names those there are.
+    """
+    found = sweeps(connection, name)
+    if not found:
+        known = ", ".join(connection.execute(select(Sweep.name).order_by(Sweep.id.desc()).limit(20)).scalars()) or "none yet"
+        raise InputError(f"there is no sweep named {name!r} in this workspace; its sweeps: {known}.")
+    return found[0]
+
+
+def results(
+    connection: Connection, *where: ColumnElement[bool], order: Sequence[Any] = (), limit: int = 1_000_000, offset: int = 0
+) -> list[Result]:
+    """Combinations with their runs; by sweep and position unless ordered otherwise."""
+    ordering = order or (Combination.sweep_id, Combination.position)
+    statement = result_joins(select(*result_columns())).where(*where).order_by(*ordering).limit(limit).offset(offset)
+    return [to_result(dict(row)) for row in connection.execute(statement).mappings()]
+
+
+def find_result(connection: Connection, text: str) -> Result:
+    """The first combination of a run, by run key or an unambiguous beginning of one ('r1-' may be left out).
+
+    Raises:
+        InputError: none matches, or several runs do.
+    """
+    wanted = text if text.startswith("r1-") else f"r1-{text}"
+    prefix = Run.run_key.startswith(wanted, autoescape=True)
+    keys = connection.execute(select(Run.run_key).where(prefix).limit(3)).scalars().all()
+    if not keys:
+        raise InputError(f"there is no run {text!r} in this workspace; `stylesweep runs SWEEP` lists them.")
+    if len(keys) > 1:
+        raise InputError(f"several runs begin with {text!r}; give more of the key.")
+    return results(connection, Run.run_key == keys[0], limit=1)[0]
+
+
+def loss_curve(connection: Connection, run_key: str) -> list[Mapping[str, Any]]:
+    """The points of a run's curve in step order: step, size, content_loss, style_loss, tv_loss."""
+    columns = (LossPoint.step, LossPoint.size, LossPoint.content_loss, LossPoint.style_loss, LossPoint.tv_loss)
+    statement = select(*columns).join(Run, Run.id == LossPoint.run_id).where(Run.run_key == run_key).order_by(LossPoint.step)
+    return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def attempts(connection: Connection, run_key: str) -> list[Mapping[str, Any]]:
+    """Every attempt at a run, first to last, as plain columns."""
+    columns = [column for column in Attempt.__table__.columns if column.name != "id"]
+    statement = select(*columns).join(Run, Run.id == Attempt.run_id).where(Run.run_key == run_key).order_by(Attempt.number)
+    return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def snapshots(connection: Connection, run_key: str) -> list[tuple[int, str, str | None]]:
+    """(step, picture, thumbnail) of a run's snapshots, in step order."""
+    statement = (
+        select(Snapshot.step, Snapshot.image, Image.thumbnail)
+        .join(Run, Run.id == Snapshot.run_id)
+        .join(Image, Image.sha256 == Snapshot.image)
+        .where(Run.run_key == run_key)
+        .order_by(Snapshot.step)
+    )
+    return [(step, image, thumbnail) for step, image, thumbnail in connection.execute(statement)]
+
+
+def image(connection: Connection, sha256: str) -> Mapping[str, Any] | None:
+    """One row of the image table, or None."""
+    row = connection.execute(select(*Image.__table__.columns).where(Image.sha256 == sha256)).mappings().first()
+    return dict(row) if row else None
+
+
+def states_of(connection: Connection, run_keys: Sequence[str]) -> dict[str, str]:
+    """run_key -> state, for those runs that the workspace knows."""
+    found: dict[str, str] = {}
+    for start in range(0, len(run_keys), 500):
+        batch = run_keys[start : start + 500]
+        found |= {key: state for key, state in connection.execute(select(Run.run_key, Run.state).where(Run.run_key.in_(batch)))}
+    return found
+
+
+def measured_rate(connection: Connection, network: str | None = None) -> float | None:
+    """Multiply-adds per second of one worker, from the newest 50 finished attempts here; None if there are none."""
+    statement = (
+        select(Run.work, Attempt.seconds)
+        .join(Attempt, Attempt.run_id == Run.id)
+        .where(Attempt.state == "done", Attempt.seconds > 0)
+        .order_by(Attempt.id.desc())
+        .limit(50)
+    )
+    if network is not None:
+        statement = statement.where(Run.settings["network"].as_string() == network)
+    rows = connection.execute(statement).all()
+    return sum(work for work, _ in rows) / sum(seconds or 0.0 for _, seconds in rows) if rows else None
+
+
+def driver(connection: Connection) -> DriverRow | None:
+    """The driver that serves the workspace now, if one is alive."""
+    return live_driver(connection)

@@ -1,0 +1,153 @@
+"""Recording what a sweep is: its input pictures, its combinations and the runs they need. One transaction for a sweep."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy.dialects import sqlite
+
+from db.models import Combination, Run, Sweep
+from db.store import Store, insert_images, queue_settled
+from sweep import combination as words
+from sweep.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputPicture:
+    """An input picture as it is recorded; `data` is the original file, kept so that any result can be made again."""
+
+    sha256: str
+    data: bytes
+    format: str
+    width: int
+    height: int
+    mean_colour: str
+    name: str
+    thumbnail: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepRecord:
+    """A sweep as its YAML file says it. resources: what one run asks for, e.g. {'cpus': 1, 'gpus': 0.5}."""
+
+    name: str
+    spec_text: str
+    spec_path: str
+    search_seed: int | None
+    resources: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedCombination:
+    """A combination with the names its pictures go by, and the work (multiply-adds) of its run."""
+
+    combination: words.Combination
+    content_name: str
+    style_name: str
+    work: float
+
+
+def record_inputs(store: Store, pictures: Iterable[InputPicture]) -> None:
+    """Files first, rows second; known pictures stay as they are."""
+    rows = []
+    for picture in pictures:
+        store.artifacts.put(picture.data, picture.format)
+        thumbnail = store.artifacts.put(picture.thumbnail, "webp")
+        row = {name: getattr(picture, name) for name in ("sha256", "width", "height", "mean_colour", "format")}
+        rows.append(row | {"bytes": len(picture.data), "original_name": picture.name, "thumbnail": thumbnail})
+    with store.engine.begin() as connection:
+        insert_images(connection, rows)
+
+
+def record_sweep(store: Store, record: SweepRecord, planned: Iterable[PlannedCombination], *, extend: bool) -> int:
+    """Record a sweep, or extend the one of that name; returns how many combinations are new.
+
+    A new combination's run is queued unless it is done or diverged already, in whatever sweep.
+
+    Raises:
+        InputError: a sweep of that name exists, under half of the new file's combinations are in it, and extend is false.
+    """
+    planned = list(planned)
+    keys = [item.combination.combination_key() for item in planned]
+    with store.engine.begin() as connection:
+        sweep_id = connection.execute(select(Sweep.id).where(Sweep.name == record.name)).scalar()
+        known: set[str] = set()
+        if sweep_id is not None:
+            known = set(connection.execute(select(Combination.combination_key).where(Combination.sweep_id == sweep_id)).scalars())
+            if 2 * len(known.intersection(keys)) < len(keys) and not extend:
+                raise InputError(
+                    f"a sweep named {record.name!r} is already in this workspace, and only {len(known.intersection(keys))} of the "
+                    f"{len(keys)} combinations in {record.spec_path} belong to it. Give the file another `name`, "
+                    "or add --extend to make them one sweep."
+                )
+        values = {
+            "spec_text": record.spec_text,
+            "spec_path": record.spec_path,
+            "search_seed": record.search_seed,
+            "resources": dict(record.resources),
+        }
+        if sweep_id is None:
+            created = insert(Sweep).values(name=record.name, created_at=time.time(), **values).returning(Sweep.id)
+            sweep_id = connection.execute(created).scalar_one()
+        else:
+            connection.execute(update(Sweep).where(Sweep.id == sweep_id).values(**values))
+        fresh = [(key, item) for key, item in zip(keys, planned, strict=True) if key not in known]
+        _add_combinations(connection, sweep_id, fresh)
+    return len(fresh)
+
+
+def _batches(items: Sequence[Any], size: int) -> Iterator[list[Any]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def _add_combinations(connection: Connection, sweep_id: int, fresh: Sequence[tuple[str, PlannedCombination]]) -> None:
+    position = connection.execute(
+        select(func.coalesce(func.max(Combination.position), -1)).where(Combination.sweep_id == sweep_id)
+    ).scalar_one()
+    for batch in _batches(fresh, 500):
+        run_ids = _ensure_runs(connection, [item for _, item in batch])
+        rows = []
+        for key, item in batch:
+            position += 1
+            run_id = run_ids[words.run_key(item.combination.run_settings())]
+            rows.append(_combination_row(item) | {"combination_key": key, "sweep_id": sweep_id, "position": position, "run_id": run_id})
+        connection.execute(insert(Combination), rows)
+        queue_settled(connection, list(run_ids.values()), ("failed", "quarantined", "cancelled"))
+
+
+def _ensure_runs(connection: Connection, items: Sequence[PlannedCombination]) -> dict[str, int]:
+    rows = {}
+    for item in items:
+        settings = item.combination.run_settings()
+        key = words.run_key(settings)
+        rows[key] = {
+            "run_key": key,
+            "settings": settings.canonical(),
+            "alpha": settings.alpha,
+            "beta": settings.beta,
+            "tv": settings.tv,
+            "work": item.work,
+            "created_at": time.time(),
+        }
+    connection.execute(sqlite.insert(Run).on_conflict_do_nothing(), list(rows.values()))
+    found = connection.execute(select(Run.run_key, Run.id).where(Run.run_key.in_(rows)))
+    return {key: run_id for key, run_id in found}
+
+
+def _combination_row(item: PlannedCombination) -> dict[str, Any]:
+    one = item.combination
+    settings = {name: getattr(one.settings, name) for name in ("network", "recipe", "size", "steps", "init", "seed", "tv")}
+    return settings | {
+        "content": item.content_name,
+        "content_sha256": one.content,
+        "style": item.style_name,
+        "style_sha256": max(one.style, key=lambda pair: pair[1])[0],
+        "alpha": one.alpha,
+        "beta": one.beta,
+        "layers": one.layers.name,
+    }

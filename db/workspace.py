@@ -1,0 +1,49 @@
+"""One folder is a workspace: `sweeps.db` and `artifacts/`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from db.artifacts import Artifacts, storage_error
+from db.engine import open_engine, upgrade
+from sweep.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """Where a workspace lies and how to reach its database."""
+
+    folder: Path
+    url: str
+    artifacts: Artifacts
+
+    def writer(self) -> Engine:
+        """For the driver and for short transactions of others; every transaction begins IMMEDIATE."""
+        return open_engine(self.url)
+
+    def reader(self) -> Engine:
+        """For looking only."""
+        return open_engine(self.url, reader=True)
+
+
+def open_workspace(folder: Path, *, create: bool, url: str | None = None) -> Workspace:
+    """Open a workspace and bring its schema up to date. `url` is any SQLAlchemy URL instead of the folder's own SQLite file.
+
+    Raises:
+        InputError: there is none and create is false, or a newer stylesweep wrote it.
+        StorageError: it cannot be made or written.
+    """
+    folder = folder.absolute()
+    database = folder / "sweeps.db"
+    if url is None and not create and not database.is_file():
+        raise InputError(
+            f"there is no workspace in {folder}. Start one with `stylesweep run SPEC.yaml`, or say where it is with --workspace DIR."
+        )
+    try:
+        (folder / "artifacts").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(folder, error) from error
+    url = url or f"sqlite:///{database}"
+    upgrade(url)
+    return Workspace(folder=folder, url=url, artifacts=Artifacts(folder / "artifacts"))

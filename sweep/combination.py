@@ -1,0 +1,207 @@
+"""What a combination is, and which run it needs. Standard library only: the worker, the database and the gallery all know this."""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+ENGINE_VERSION = 1
+"""Raised by hand whenever the same settings would give another picture; part of every run key."""
+
+Weights = tuple[tuple[str, float], ...]
+"""(name, weight) pairs, sorted by name."""
+
+
+def round_significant(value: float, digits: int = 10) -> float:
+    """Round to significant digits, so that 0.1 + 0.2 and 0.3 name the same run."""
+    return float(f"{value:.{digits - 1}e}")
+
+
+def normalised_weights(weights: Mapping[str, float] | Iterable[tuple[str, float]]) -> Weights:
+    """Sort by name, drop zeros and scale to sum 1.
+
+    Raises:
+        ValueError: a weight is negative or not finite, or none is above zero.
+    """
+    pairs = dict(weights)
+    for name, weight in pairs.items():
+        if not math.isfinite(weight) or weight < 0:
+            raise ValueError(f"the weight of {name} is {weight}; it must be a finite number, zero or more")
+    total = math.fsum(pairs.values())
+    if not pairs or total == 0:
+        raise ValueError("at least one weight must be above zero")
+    return tuple(sorted((name, round_significant(weight / total)) for name, weight in pairs.items() if weight > 0))
+
+
+def normalised_ratio(alpha: float, beta: float) -> tuple[float, float]:
+    """Weights of equal ratio that sum to 1; only beta / alpha matters to the minimiser (docs/design.md, section 5).
+
+    Both derive from the one ratio, rounded to 10 digits, so that equal ratios give bit-equal pictures.
+
+    Raises:
+        ValueError: a weight is negative or not finite, both are zero, or their ratio cannot be represented.
+    """
+    for name, weight in (("alpha", alpha), ("beta", beta)):
+        if not math.isfinite(weight) or weight < 0:
+            raise ValueError(f"{name} is {weight}; it must be a finite number, zero or more")
+    if alpha == 0 and beta == 0:
+        raise ValueError("alpha and beta are both zero; one of them must be above zero")
+    if alpha == 0:
+        return 0.0, 1.0
+    ratio = beta / alpha
+    if not math.isfinite(ratio) or (ratio == 0) != (beta == 0):
+        raise ValueError(f"beta / alpha = {beta} / {alpha} is out of the range of numbers")
+    ratio = round_significant(ratio)
+    return 1 / (1 + ratio), ratio / (1 + ratio)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerSet:
+    """Which layers carry content and style, with weights that sum to 1 each. `name` is what the user called it, for display only."""
+
+    content: Weights
+    style: Weights
+    name: str
+
+    @classmethod
+    def of(cls, content: Mapping[str, float], style: Mapping[str, float], name: str = "") -> "LayerSet":
+        """Normalise both sides; without a name the set is called after its layers."""
+        content_weights, style_weights = normalised_weights(content), normalised_weights(style)
+        label = name or f"{_layers_label(content_weights)} | {_layers_label(style_weights)}"
+        return cls(content=content_weights, style=style_weights, name=label)
+
+    def layers(self) -> tuple[str, ...]:
+        """Every layer in use, sorted by name."""
+        return tuple(sorted({name for name, _ in self.content + self.style}))
+
+
+def _layers_label(weights: Weights) -> str:
+    if len({weight for _, weight in weights}) == 1:
+        return " ".join(name for name, _ in weights)
+    smallest = min(weight for _, weight in weights)
+    return " ".join(f"{name}:{weight / smallest:.4g}" for name, weight in weights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything about how a picture is made that is neither an input picture, a weight nor a layer.
+
+    size: long side in pixels. steps: None means the recipe's own number. seed counts only where randomness is used.
+    network_hash identifies the network's weights without their being at hand.
+    """
+
+    network: str = "vgg19"
+    network_hash: str = ""
+    recipe: str = "pyramid"
+    size: int = 512
+    steps: int | None = None
+    init: str = "content"
+    seed: int = 0
+    tv: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Combination:
+    """One point of the plan as the user wrote it. Pictures are named by the SHA-256 of their file; style shares sum to 1."""
+
+    content: str
+    style: Weights
+    alpha: float
+    beta: float
+    layers: LayerSet
+    settings: Settings
+
+    def run_settings(self) -> "RunSettings":
+        """The run this combination needs; combinations of equal ratio need the same one."""
+        alpha, beta = normalised_ratio(self.alpha, self.beta)
+        # Not math.fsum: alpha + beta may overflow only where the ratio does too, and that is refused above.
+        tv = round_significant(self.settings.tv / (self.alpha + self.beta))
+        return RunSettings(
+            content=self.content,
+            style=self.style,
+            alpha=alpha,
+            beta=beta,
+            tv=tv,
+            content_layers=self.layers.content,
+            style_layers=self.layers.style,
+            settings=self.settings,
+        )
+
+    def combination_key(self) -> str:
+        """Identity within a sweep, in the user's own terms: two of equal ratio are different combinations of one run."""
+        return tagged_hash("c1", {**asdict(self), "run": run_key(self.run_settings())})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """Everything that determines a picture, normalised: what a worker is handed and what `run_key` hashes."""
+
+    content: str
+    style: Weights
+    alpha: float
+    beta: float
+    tv: float
+    content_layers: Weights
+    style_layers: Weights
+    settings: Settings
+
+    def canonical(self) -> dict[str, Any]:
+        """Plain JSON values. Settings at their neutral value are left out, so that adding a control changes no old key."""
+        s = self.settings
+        canonical: dict[str, Any] = {
+            "engine": ENGINE_VERSION,
+            "content": self.content,
+            "style": [list(pair) for pair in self.style],
+            "alpha": self.alpha,
+            "beta": self.beta,
+            "content_layers": [list(pair) for pair in self.content_layers],
+            "style_layers": [list(pair) for pair in self.style_layers],
+            "network": s.network,
+            "network_hash": s.network_hash,
+            "recipe": s.recipe,
+            "size": s.size,
+        }
+        neutral = Settings()
+        optional = {"tv": (self.tv, 0.0), "steps": (s.steps, neutral.steps), "init": (s.init, neutral.init)}
+        canonical |= {key: value for key, (value, default) in optional.items() if value != default}
+        if s.init != "content":  # only a start from noise draws random numbers
+            canonical["seed"] = s.seed
+        return canonical
+
+    @classmethod
+    def from_canonical(cls, canonical: Mapping[str, Any]) -> "RunSettings":
+        """The inverse of `canonical`, for runs read back from the database or from a picture's recipe."""
+        fields = {key: canonical[key] for key in ("network", "network_hash", "recipe", "size")}
+        fields |= {key: canonical[key] for key in ("steps", "init", "seed") if key in canonical}
+        tv = float(canonical.get("tv", 0.0))
+        return cls(
+            content=canonical["content"],
+            style=_pairs(canonical["style"]),
+            alpha=canonical["alpha"],
+            beta=canonical["beta"],
+            tv=tv,
+            content_layers=_pairs(canonical["content_layers"]),
+            style_layers=_pairs(canonical["style_layers"]),
+            settings=Settings(**fields, tv=tv),
+        )
+
+
+def _pairs(values: Iterable[Iterable[Any]]) -> Weights:
+    return tuple((str(name), float(weight)) for name, weight in values)
+
+
+def run_key(run: RunSettings) -> str:
+    """Tagged SHA-256 over the canonical JSON of everything that determines the picture."""
+    return tagged_hash("r1", run.canonical())
+
+
+def tagged_hash(tag: str, value: Mapping[str, Any]) -> str:
+    """`tag-` and 40 hex digits of the SHA-256 of canonical JSON; the tag names the scheme, so that a later one is told apart."""
+    return f"{tag}-{hashlib.sha256(canonical_json(value).encode()).hexdigest()[:40]}"
+
+
+def canonical_json(value: Any) -> str:
+    """Sorted keys, no blanks, no NaN; floats by their shortest exact form."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)

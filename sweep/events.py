@@ -1,0 +1,94 @@
+"""What a worker tells the driver. Every event carries the run and the attempt that it belongs to. Standard library only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sweep.transfer.curve import LossPoint
+
+__all__ = ["Crashed", "Diverged", "Event", "Failed", "FailureKind", "Finished", "LossPoint", "PictureFile", "Progress", "Started"]
+
+FailureKind = Literal["input", "stuck", "oom", "surroundings", "bug"]
+"""input: the request cannot be run. stuck: the picture did not move. oom: out of memory. surroundings: weights, disk.
+bug: anything else; its traceback is recorded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureFile:
+    """An encoded picture with its thumbnail: what the driver writes to the workspace. mean_colour is '#rrggbb'."""
+
+    data: bytes
+    format: str
+    width: int
+    height: int
+    mean_colour: str
+    thumbnail: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """run_key and attempt fence off late news of an attempt that the driver has given up."""
+
+    run_key: str
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started(Event):
+    """The worker has the request. device: 'cpu' or 'cuda:0 NVIDIA ...'; versions: package -> version."""
+
+    node: str
+    pid: int
+    device: str
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress(Event):
+    """A stretch of the loss curve, in step order; all values finite."""
+
+    points: tuple[LossPoint, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished(Event):
+    """The picture, its yardsticks (None where an anchor is too small), and what it cost.
+
+    seconds: whole attempt inside the worker; optimise_seconds: in the optimiser's loop; peak_memory: bytes, of the process.
+    """
+
+    picture: PictureFile
+    yardsticks: Mapping[str, float | None]
+    protocol: str
+    steps: int
+    seconds: float
+    optimise_seconds: float
+    peak_memory: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diverged(Event):
+    """A loss became non-finite after `step`; the last finite picture, if there is one."""
+
+    step: int
+    picture: PictureFile | None
+    seconds: float
+    peak_memory: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed(Event):
+    """The worker lives, the run does not: no retry helps except where kind says so."""
+
+    kind: FailureKind
+    error: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crashed(Event):
+    """Told by the back end, not the worker: its process died (`crashed`), or its node was lost (`lost`)."""
+
+    kind: Literal["crashed", "lost", "oom"]
+    error: str
+    started: bool = field(default=True)
