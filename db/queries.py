@@ -110,7 +110,7 @@ def to_result(row: Mapping[str, Any]) -> Result:
 def sweeps(connection: Connection, name: str | None = None) -> list[SweepRow]:
     """All sweeps, newest first, with counts per run state; `name` narrows to one."""
     narrowed = [Sweep.name == name] if name is not None else []
-    rows = connection.execute(select(Sweep).where(*narrowed).order_by(Sweep.id.desc())).mappings().all()
+    rows = connection.execute(select(*Sweep.__table__.columns).where(*narrowed).order_by(Sweep.id.desc())).all()
     counted = (
         select(Combination.sweep_id, Run.state, func.count(func.distinct(Run.id)).label("runs"), func.count().label("combinations"))
         .join(Run, Run.id == Combination.run_id)
@@ -119,7 +119,7 @@ def sweeps(connection: Connection, name: str | None = None) -> list[SweepRow]:
     counts: dict[int, dict[str, tuple[int, int]]] = {}
     for sweep_id, state, runs, combinations in connection.execute(counted):
         counts.setdefault(sweep_id, {})[state] = (runs, combinations)
-    return [_sweep_row(connection, row["Sweep"], counts.get(row["Sweep"].id, {})) for row in rows]
+    return [_sweep_row(connection, row, counts.get(row.id, {})) for row in rows]
 
 
 def _sweep_row(connection: Connection, sweep: Any, counts: Mapping[str, tuple[int, int]]) -> SweepRow:

@@ -116,7 +116,7 @@ def _sky(block: _Block) -> _Block:
     away = np.hypot(x - cx, y - cy)
     wind = y + 0.045 * cloud_noise(block.rng, block.pixels, 2.2, 3) + 0.10 * np.sign(y - cy) * np.exp(-((away / 0.2) ** 2))
     clouds = smoothstep(0.15, 0.55, cloud_noise(block.rng, block.pixels, 3, 2) + 0.4 * np.sin(wind * 24))
-    tone = np.clip(0.72 - 1.05 * y - 0.35 * clouds + 0.1, 0.10, 0.8) * smoothstep(radius, radius * 1.6, away)
+    tone = np.clip(0.72 - 1.05 * y - 0.35 * clouds + 0.1, 0.10, 0.62) * smoothstep(radius, radius * 1.6, away)
     wash = smoothstep(0.34, -0.02, y) * 0.9 + 0.45 * (1 - clouds) * smoothstep(0.6, 0.2, y)
     colour = mix(block.colour, np.broadcast_to(_SKYBLUE, block.colour.shape), np.clip(wash, 0, 0.95))
     colour = mix(colour, np.broadcast_to(_INK, colour.shape), _gouged(block.rng, wind, 0.0105, tone))
@@ -184,7 +184,8 @@ def _foam(block: _Block, edge: Field) -> _Block:
     foam = np.asarray(sheet) > 0
     depth = ndimage.distance_transform_edt(foam) / pixels
     outside = ndimage.distance_transform_edt(~foam) / pixels
-    ink = np.maximum(smoothstep(0.0030, 0.0018, outside), _gouged(rng, depth, 0.0068, 0.34 + 0 * depth) * (depth > 0.004))
+    rim = smoothstep(0.0030, 0.0018, outside) * ~foam
+    ink = np.maximum(rim, _gouged(rng, depth, 0.0062, np.full_like(depth, 0.22)) * (depth > 0.0045))
     shaded = np.where((depth > 0.0105)[..., None], _SKYBLUE, _FOAM)
     white = mix(block.colour, shaded, foam.astype(np.float64))
     return _Block(colour=mix(white, np.broadcast_to(_INK, white.shape), ink), rng=rng)
@@ -208,7 +209,7 @@ def _pressed(block: _Block) -> Field:
     """The pull: wood grain and salt in the ink, fibres in the paper."""
     rng, pixels = block.rng, block.pixels
     grain = lattice_noise(rng, pixels, 6, 230) + 0.6 * lattice_noise(rng, pixels, 14, 90)
-    salt = smoothstep(0.66, 0.9, lattice_noise(rng, pixels, 260, 260))
+    salt = smoothstep(0.74, 0.95, lattice_noise(rng, pixels, 260, 260))
     fibres = 0.6 * lattice_noise(rng, pixels, 120, 30) + 0.4 * lattice_noise(rng, pixels, 40, 150)
     darkness = 1 - block.colour.mean(axis=-1) / 255
     worn = np.clip(0.10 * np.clip(grain, 0, 1) + 0.34 * salt, 0, 1) * (0.25 + 0.75 * darkness)
