@@ -97,7 +97,7 @@ def _ground_colours(rng: np.random.Generator, ground: Field) -> Field:
     colours = _GROUND[np.rint(wheel).astype(int) % len(_GROUND)]
     jewels = rng.random(len(ground)) < 0.17
     colours[jewels] = _ACCENT[rng.integers(0, len(_ACCENT), int(jewels.sum()))]
-    return np.clip(colours * rng.uniform(0.82, 1.2, (len(ground), 1)), 0, 255)
+    return np.asarray(np.clip(colours * rng.uniform(0.82, 1.2, (len(ground), 1)), 0, 255))
 
 
 def _relaxed(rng: np.random.Generator, fixed: Field, count: int, rounds: int = 14) -> Field:
@@ -107,7 +107,7 @@ def _relaxed(rng: np.random.Generator, fixed: Field, count: int, rounds: int = 1
     free = np.hypot(points[:, 0] - _CENTRE[0], points[:, 1] - _CENTRE[1]) > 0.345
     for corner in _CORNERS:
         free &= np.hypot(points[:, 0] - corner[0], points[:, 1] - corner[1]) > 0.105
-    sites = points[rng.choice(np.flatnonzero(free), count, replace=False)]
+    sites: Field = points[rng.choice(np.flatnonzero(free), count, replace=False)]
     for _ in range(rounds):
         _, owner = cKDTree(np.vstack([sites, fixed])).query(points)
         weight = np.bincount(owner, minlength=count + len(fixed))[:count]
@@ -129,9 +129,7 @@ def _measured(rng: np.random.Generator, sites: Field, pixels: int) -> _Leading:
         apart = np.hypot(*(sites[owner[:, k]] - sites[owner[:, 0]]).T)
         edges.append(((distance[:, k] ** 2 - distance[:, 0] ** 2) / (2 * apart)).reshape(pixels, pixels))
     edge = np.minimum(edges[0], edges[1])
-    return _Leading(
-        pane=owner[:, 0].reshape(pixels, pixels), edge=edge, joint=np.hypot(edge, np.maximum(edges[0], edges[1]))
-    )
+    return _Leading(pane=owner[:, 0].reshape(pixels, pixels), edge=edge, joint=np.hypot(edge, np.maximum(edges[0], edges[1])))
 
 
 def _glass(rng: np.random.Generator, panes: _Panes, leading: _Leading) -> Field:

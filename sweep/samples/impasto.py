@@ -102,7 +102,7 @@ def _composed(rng: np.random.Generator) -> _Composition:
         glow = smoothstep(1.7, 0.95, distance)
         colour = mix(colour, ramp(_STAR, rings), glow)
         second = mix(second, ramp(_STAR, np.clip(rings - 0.18, 0, 1)), glow)
-    down, right = np.gradient(stream)
+    down, right = (np.asarray(np.gradient(stream, axis=axis), dtype=np.float64) for axis in (0, 1))
     return _with_land(rng, _Composition(dx=down, dy=-right, colour=colour, second=second))
 
 
@@ -134,17 +134,15 @@ def _with_land(rng: np.random.Generator, sky: _Composition) -> _Composition:
     )
 
 
-def _lay_strokes(
-    rng: np.random.Generator, plan: _Composition, layer: _Layer, canvases: tuple[Image.Image, Image.Image]
-) -> None:
+def _lay_strokes(rng: np.random.Generator, plan: _Composition, layer: _Layer, canvases: tuple[Image.Image, Image.Image]) -> None:
     """Cover the canvas once with strokes of one size, in random order, into (colour, height)."""
     across = int(1.08 / layer.spacing)
     start = (np.stack(np.meshgrid(np.arange(across), np.arange(across)), axis=-1).reshape(-1, 2) + 0.5) * layer.spacing
     start = start - 0.04 + rng.uniform(-0.6, 0.6, start.shape) * layer.spacing
     rng.shuffle(start)
-    start = np.vstack([start, _hearts(rng, layer)])
-    lengths = layer.length * rng.uniform(0.55, 1.15, len(start))
-    spines, normals = _traced(plan, start, lengths)
+    starts: Field = np.vstack([start, _hearts(rng, layer)]).astype(np.float64)
+    lengths = layer.length * rng.uniform(0.55, 1.15, len(starts))
+    spines, normals = _traced(plan, starts, lengths)
     middle = spines[:, spines.shape[1] // 2]
     colours = _picked(rng, plan, middle, layer.jitter)
     seconds = np.stack([sampled(plan.second[..., c], middle[:, 0], middle[:, 1]) for c in range(3)], axis=-1)
@@ -188,7 +186,7 @@ def _picked(rng: np.random.Generator, plan: _Composition, at: Field, jitter: flo
     colour = np.stack([sampled(plan.colour[..., c], at[:, 0], at[:, 1]) for c in range(3)], axis=-1)
     value = 1 + jitter * rng.normal(0, 1, (len(at), 1))
     warmth = rng.normal(0, 60 * jitter, (len(at), 1)) * np.array([[1.0, 0.25, -0.9]])
-    return np.clip(colour * value + warmth, 0, 255)
+    return np.asarray(np.clip(colour * value + warmth, 0, 255))
 
 
 def _stroke(

@@ -31,7 +31,7 @@ from sweep.samples.brushwork import (
 )
 
 _PLAN = 320  # side of the grid that the tesserae are placed on, whatever the size of the picture
-_COUNT = 3400
+_COUNT = 3700
 _ROSETTES = (  # x, y, radius, petals, palette
     (0.36, 0.37, 0.290, 12, 0),
     (0.83, 0.73, 0.205, 10, 1),
@@ -78,10 +78,10 @@ def mosaic(size: int) -> Picture:
 def _designed(rng: np.random.Generator) -> _Design:
     """Rosettes of petals in water that rings around them."""
     x, y = unit_grid(_PLAN)
-    waver = 0.012 * cloud_noise(rng, _PLAN, 4, 2)
+    waver = 0.010 * cloud_noise(rng, _PLAN, 4, 2)
     distances = np.stack([np.hypot(x - cx, y - cy) - radius for cx, cy, radius, _, _ in _ROSETTES])
     # A smooth minimum: rings around neighbours melt into one another instead of meeting in a crease.
-    level = -np.log(np.exp(-distances * 14).sum(axis=0)) / 14 + waver
+    level = -np.log(np.exp(-distances * 22).sum(axis=0)) / 22 + waver
     ripple = 0.5 + 0.5 * np.sin(level * 62 + 1.6 * cloud_noise(rng, _PLAN, 3, 2))
     colour = ramp(_WATER, ripple)
     gold = smoothstep(0.010, 0.006, np.abs((level - 0.026) % 0.098 - 0.012))
@@ -95,11 +95,11 @@ def _designed(rng: np.random.Generator) -> _Design:
         colour = np.where(inside[..., None], ramp(_PETALS[kind], np.clip(1 - leaf, 0, 1)), colour)
         rim = np.where(r > 0.93, 1.0, 0.0) * inside
         colour = mix(colour, np.broadcast_to(palette("17324d")[0], colour.shape), rim)
-        level = np.where(inside, distance + radius * 0.05 * petal * (r < 0.93), level)
+        level = np.where(inside, distance, level)
     return _Design(level=level, colour=colour)
 
 
-def _placed(rng: np.random.Generator, design: _Design, rounds: int = 9) -> _Tesserae:
+def _placed(rng: np.random.Generator, design: _Design, rounds: int = 18) -> _Tesserae:
     """Centroidal Voronoi cells of turned squares: assign pixels to the nearest of a few sites, move each site to its middle."""
     x, y = unit_grid(_PLAN)
     points = np.stack([x.ravel(), y.ravel()], axis=-1)
@@ -124,7 +124,7 @@ def _nearest(sites: Field, angle: Field, points: Field, among: int = 7) -> NDArr
     """The site whose turned square reaches each point first, of the `among` nearest by plain distance."""
     _, near = cKDTree(sites).query(points, k=among)
     best = np.full(len(points), np.inf)
-    owner = near[:, 0].astype(np.intp)
+    owner: NDArray[np.intp] = near[:, 0].astype(np.intp)
     cos, sin = np.cos(angle), np.sin(angle)
     for k in range(among):
         site = near[:, k]
@@ -140,9 +140,9 @@ def _fired(rng: np.random.Generator, design: _Design, tesserae: _Tesserae) -> Fi
     """The glaze of each tessera (count, 3): the design's colour, as uneven as a kiln leaves it."""
     x, y = tesserae.centres.T
     colour = np.stack([sampled(design.colour[..., channel], x, y) for channel in range(3)], axis=-1)
-    value = rng.normal(1, 0.10, (len(x), 1))
+    value = rng.normal(1, 0.08, (len(x), 1))
     warmth = rng.normal(0, 9, (len(x), 1)) * np.array([[1.0, 0.2, -1.0]])
-    return np.clip(colour * value + warmth, 0, 255)
+    return np.asarray(np.clip(colour * value + warmth, 0, 255))
 
 
 def _corners(rng: np.random.Generator, tesserae: _Tesserae, scale: float) -> Field:
@@ -151,7 +151,7 @@ def _corners(rng: np.random.Generator, tesserae: _Tesserae, scale: float) -> Fie
     corner = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)], dtype=np.float64)
     shape = corner[None] * rng.uniform(0.93, 1.07, (count, 1, 2)) + rng.normal(0, 0.07, (count, 4, 2))
     shape *= tesserae.halves[:, None, None] * scale
-    turn = tesserae.angles + rng.normal(0, 0.04, count)
+    turn = tesserae.angles + rng.normal(0, 0.03, count)
     cos, sin = np.cos(turn)[:, None], np.sin(turn)[:, None]
     turned = np.stack([shape[..., 0] * cos - shape[..., 1] * sin, shape[..., 0] * sin + shape[..., 1] * cos], axis=-1)
     return np.asarray(tesserae.centres[:, None] + turned)

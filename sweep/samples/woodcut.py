@@ -26,9 +26,7 @@ from sweep.samples.brushwork import (
     unit_grid,
 )
 
-_PAPER, _INK, _PRUSSIAN, _SKYBLUE, _VERMILION, _FOAM = palette(
-    "efdfbb", "1a1a20", "1d3f6e", "7fa5b4", "cf3f25", "f7efd9"
-)
+_PAPER, _INK, _PRUSSIAN, _SKYBLUE, _VERMILION, _FOAM = palette("efdfbb", "1a1a20", "1d3f6e", "7fa5b4", "cf3f25", "f7efd9")
 _SUN = (0.735, 0.235, 0.115)
 _BIG_WAVE = (  # the outline from the left edge over the crest, into the hook and out along the trough
     (-0.20, 0.66), (-0.06, 0.56), (0.05, 0.45), (0.15, 0.315), (0.27, 0.215), (0.40, 0.185), (0.52, 0.225), (0.60, 0.31),

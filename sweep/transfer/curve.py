@@ -1,13 +1,14 @@
-"""The loss curve. Standard library only, so that the database can record it without torch."""
+"""One point of a loss curve."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class LossPoint:
-    """The unweighted losses at one optimiser step, so that any combination's total can be computed from them.
+    """The losses of the picture that one optimiser step started from.
 
-    step: counts from 0 over all scales. size: long side of the scale, in pixels.
+    `step` counts from 1 over the whole run (all scales together); `size` is the long side, in pixels, of the scale that
+    the step belongs to. The losses are unweighted: alpha, beta and the tv weight are not in them.
     """
 
     step: int

@@ -1,0 +1,180 @@
+"""The recipe of one result, schema `stylesweep-run/1`: what a picture needs to be made again, as plain JSON values."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from db.queries import Result
+from gallery.export.names import basename
+from sweep.combination import Combination, LayerSet, Settings
+from sweep.errors import InputError
+
+SCHEMA = "stylesweep-run/1"
+KEYWORD = "stylesweep"
+"""The PNG text that carries a recipe as canonical JSON."""
+Recipe = dict[str, Any]
+
+_SETTINGS = {field.name: field.default for field in fields(Settings)}
+_HASH = re.compile(r"[0-9a-f]{64}")
+_RUN_KEY = re.compile(r"r1-[0-9a-f]{40}")
+
+
+@cache
+def tool() -> str:
+    """'stylesweep 0.1.0'."""
+    try:
+        return f"stylesweep {version('stylesweep')}"
+    except PackageNotFoundError:  # run from a source tree that was never installed
+        return "stylesweep (not installed)"
+
+
+def recipe_of(result: Result, names: Mapping[str, str]) -> Recipe:
+    """The recipe of one combination: alpha, beta and tv as its user wrote them, layer weights and shares as the run used them.
+
+    names: SHA-256 of an input picture -> its name; of a name that is a path only the last part is kept.
+    """
+    run, own = result.settings, result.parameters
+    content, style = result.content_sha256, [(str(sha256), float(share)) for sha256, share in run["style"]]
+    known = {**names, content: own["content"]}
+    if len(style) == 1:
+        known[style[0][0]] = own["style"]
+    return {
+        "schema": SCHEMA,
+        "run_key": result.run_key,
+        "sweep": result.sweep,
+        "content": {"name": _name(known, content), "sha256": content},
+        "style": [{"name": _name(known, sha256), "sha256": sha256, "share": share} for sha256, share in style],
+        "alpha": own["alpha"],
+        "beta": own["beta"],
+        "layers": {"name": own["layers"], "content": dict(run["content_layers"]), "style": dict(run["style_layers"])},
+        "settings": {name: own.get(name, run.get(name, default)) for name, default in _SETTINGS.items()},
+        "yardsticks": {"protocol": result.protocol, **result.yardsticks},
+        "tool": tool(),
+    }
+
+
+def _name(names: Mapping[str, str], sha256: str) -> str:
+    return basename(names.get(sha256) or sha256[:12])
+
+
+def combination_of(recipe: Recipe) -> Combination:
+    """The combination a recipe describes; its `run_settings` have the recipe's run_key again (`sweep.combination.run_key`)."""
+    layers = recipe["layers"]
+    return Combination(
+        content=recipe["content"]["sha256"],
+        style=tuple(sorted((one["sha256"], one["share"]) for one in recipe["style"])),
+        alpha=recipe["alpha"],
+        beta=recipe["beta"],
+        layers=LayerSet(content=_pairs(layers["content"]), style=_pairs(layers["style"]), name=layers["name"]),
+        settings=Settings(**recipe["settings"]),
+    )
+
+
+def _pairs(weights: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    return tuple(sorted(weights.items()))
+
+
+def checked(value: Any, name: str) -> Recipe:
+    """A recipe of unknown origin with every field's type and range checked; unknown fields are dropped, names lose their folders.
+
+    Raises:
+        InputError: names the file, the field, the value and what is allowed.
+    """
+    here = _Reader(value, name, "")
+    here.expect(here.text("schema") == SCHEMA, "schema", f"this version reads {SCHEMA!r}")
+    styles = here.items("style")
+    layers = here.inside("layers")
+    recipe = {
+        "schema": SCHEMA,
+        "run_key": here.text("run_key"),
+        "sweep": here.text("sweep"),
+        "content": _picture(here.inside("content")),
+        "style": [{**_picture(one), "share": one.number("share")} for one in styles],
+        "alpha": here.number("alpha"),
+        "beta": here.number("beta"),
+        "layers": {"name": layers.text("name"), "content": layers.weights("content"), "style": layers.weights("style")},
+        "settings": _settings(here.inside("settings")),
+        "yardsticks": _yardsticks(here.inside("yardsticks", missing_is_empty=True)),
+        "tool": here.text("tool", default="unknown"),
+    }
+    here.expect(_RUN_KEY.fullmatch(recipe["run_key"]) is not None, "run_key", "it is 'r1-' and 40 hexadecimal digits")
+    here.expect(recipe["alpha"] + recipe["beta"] > 0, "beta", "alpha and beta must not both be zero")
+    here.expect(math.fsum(one["share"] for one in recipe["style"]) > 0, "style", "one share must be above zero")
+    return recipe
+
+
+def _picture(here: "_Reader") -> dict[str, Any]:
+    sha256 = here.text("sha256")
+    here.expect(_HASH.fullmatch(sha256) is not None, "sha256", "it is 64 hexadecimal digits")
+    return {"name": basename(here.text("name")), "sha256": sha256}
+
+
+def _settings(here: "_Reader") -> dict[str, Any]:
+    """Those of `Settings`; one that is missing has its neutral value."""
+    found: dict[str, Any] = {}
+    for name, default in _SETTINGS.items():
+        if name not in here.value or (default is None and here.value[name] is None):
+            found[name] = default
+        elif isinstance(default, str):
+            found[name] = here.text(name)
+        elif isinstance(default, float):
+            found[name] = here.number(name)
+        else:
+            found[name] = int(here.number(name, whole=True))
+    return found
+
+
+def _yardsticks(here: "_Reader") -> dict[str, Any]:
+    protocol = here.value.get("protocol")
+    numbers = {str(key): value for key, value in here.value.items() if key != "protocol"}
+    for key, value in numbers.items():
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        here.expect(value is None or is_number, key, "it is a finite number or null")
+    return {"protocol": protocol if isinstance(protocol, str) else None, **numbers}
+
+
+class _Reader:
+    """One mapping of a recipe, for messages that say where in which file a value stands."""
+
+    def __init__(self, value: Any, file: str, where: str) -> None:
+        self.file, self.where, self.value = file, where, value
+        if not isinstance(value, dict) or len(value) > 200:
+            raise InputError(f"{file}: {where or 'the recipe'} is not a mapping of fields to values as {SCHEMA} has it.")
+
+    def expect(self, holds: bool, key: str, allowed: str) -> None:
+        if not holds:
+            given = repr(self.value.get(key, "nothing"))
+            shown = given if len(given) <= 60 else given[:57] + "..."
+            raise InputError(f"{self.file}: {f'{self.where}.{key}'.removeprefix('.')} is {shown}, which is not allowed: {allowed}.")
+
+    def text(self, key: str, default: str | None = None) -> str:
+        value = self.value.get(key, default)
+        good = isinstance(value, str) and 0 < len(value) <= 500 or (value == "" and key == "network_hash")
+        self.expect(good, key, "it is a text of 1 to 500 characters")
+        return str(value)
+
+    def number(self, key: str, *, whole: bool = False) -> float:
+        value = self.value.get(key)
+        good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e300
+        self.expect(good and (not whole or value == int(value)), key, f"it is a {'whole' if whole else 'finite'} number, zero or more")
+        assert isinstance(value, int | float)
+        return value if whole else float(value)
+
+    def inside(self, key: str, *, missing_is_empty: bool = False) -> "_Reader":
+        return _Reader(self.value.get(key, {} if missing_is_empty else None), self.file, f"{self.where}.{key}".removeprefix("."))
+
+    def items(self, key: str) -> list["_Reader"]:
+        value = self.value.get(key)
+        self.expect(isinstance(value, list) and 1 <= len(value) <= 64, key, "it is a list of 1 to 64 pictures")
+        assert isinstance(value, list)
+        return [_Reader(one, self.file, f"{key}[{index}]") for index, one in enumerate(value)]
+
+    def weights(self, key: str) -> dict[str, float]:
+        inner = self.inside(key)
+        found = {str(layer): inner.number(layer) for layer in inner.value}
+        self.expect(math.fsum(found.values()) > 0, key, "one layer's weight must be above zero")
+        return found

@@ -1,0 +1,132 @@
+"""A recipe as a sweep of one run: YAML that `stylesweep run` takes and that gives the same run_key again."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from gallery.export.names import number_text
+from gallery.export.recipe import Recipe
+from sweep.combination import Settings, Weights, canonical_json, normalised_weights
+
+RECIPE_LINE = "# recipe: "
+_NEUTRAL = Settings()
+
+
+def rerun_spec(recipe: Recipe, content_path: str, style_paths: Sequence[str], size: int | None = None) -> str:
+    """YAML text of a one-run sweep that makes the recipe's picture, or the same one larger.
+
+    content_path, style_paths: where the pictures lie, relative to the file this is written to; styles in the recipe's order.
+    size: long side in pixels; None keeps the recipe's, and then the run has the recipe's own run_key.
+    """
+    return yaml.safe_dump(_plan(recipe, content_path, style_paths, size), sort_keys=False, allow_unicode=True, width=120)
+
+
+def sidecar(recipe: Recipe, file: str, inputs: Mapping[str, str], *, included: bool) -> str:
+    """`rerun_spec` with a head for the reader and the recipe itself in one comment line.
+
+    file: the sidecar's own name. inputs: SHA-256 of an input picture -> its file name in the bundle's inputs/.
+    included: whether the bundle brings the input pictures.
+    """
+    used = [recipe["content"], *recipe["style"]]
+    names = [inputs[one["sha256"]] for one in used]
+    what = "Its input pictures:" if included else "The input pictures are not part of this export. Put them here first, with exactly these bytes:"
+    network = recipe["settings"]["network"]
+    head = [
+        f"{names[0]} in the style of {' and '.join(names[1:])}, {recipe['tool']}",
+        f"Make it again:      stylesweep run recipes/{file}",
+        f"The same, larger:   stylesweep rerun recipes/{file} --size {2 * recipe['settings']['size']}",
+        what,
+        *(f"  inputs/{name}   sha256 {one['sha256']}" for name, one in zip(names, used, strict=True)),
+        f"The network's weights: {network}, {recipe['settings']['network_hash'] or 'hash not recorded'}",
+    ]
+    # JSON in ASCII: a line break of any alphabet inside a name would end the comment.
+    text = "".join(f"# {_one_line(line)}\n" for line in head) + f"{RECIPE_LINE}{json.dumps(recipe, sort_keys=True)}\n"
+    return text + rerun_spec(recipe, f"../inputs/{names[0]}", [f"../inputs/{name}" for name in names[1:]])
+
+
+def same_plan(body: Mapping[str, Any], recipe: Recipe) -> bool:
+    """Whether a parsed sidecar still says what its recipe says, wherever its pictures lie."""
+    plan = _plan(recipe, "-", ["-"] * len(recipe["style"]), None)
+    own = {key: body.get(key, {}) for key in ("parameters", "settings")}
+    try:
+        return canonical_json(_floats(own)) == canonical_json(_floats({key: plan[key] for key in own}))
+    except (ValueError, TypeError):  # NaN, or a value that JSON has not
+        return False
+
+
+def _plan(recipe: Recipe, content_path: str, style_paths: Sequence[str], size: int | None) -> dict[str, Any]:
+    shares = unnormalised({path: one["share"] for path, one in zip(style_paths, recipe["style"], strict=True)})
+    settings = recipe["settings"]
+    resized = f"-{size}" if size is not None and size != settings["size"] else ""
+    kept = {"network": settings["network"], "recipe": settings["recipe"], "size": size or settings["size"]}
+    optional = {name: settings[name] for name in settings if name not in kept and name != "network_hash"}
+    kept |= {name: _tidy(value) for name, value in optional.items() if value != getattr(_NEUTRAL, name)}
+    layers = {side: unnormalised(recipe["layers"][side]) for side in ("content", "style")}
+    return {
+        "name": f"rerun-{run8(recipe['run_key'])}{resized}",
+        "method": "grid",
+        "content": content_path,
+        "style": style_paths[0] if len(style_paths) == 1 else [shares],
+        "parameters": {
+            "alpha": {"value": _tidy(recipe["alpha"])},
+            "beta": {"value": _tidy(recipe["beta"])},
+            "layers": {"values": [layers]},
+        },
+        "settings": kept,
+    }
+
+
+def run8(run_key: str) -> str:
+    """The first 8 digits of a run_key, without its scheme."""
+    return run_key.partition("-")[2][:8]
+
+
+def unnormalised(weights: Mapping[str, float]) -> dict[str, float]:
+    """Weights that `normalised_weights` turns into exactly these again.
+
+    Normalised weights are rounded to 10 digits, so that their sum may be 1 +- 1e-10, and dividing by it could change a last digit.
+    Small whole numbers are taken where they serve (16:8:4:2:1), then the weights themselves; else each weight is moved inside its
+    rounding interval, in proportion to the interval's width, until the sum is 1.
+    """
+    positive = {name: weight for name, weight in weights.items() if weight > 0}
+    wanted = tuple(sorted(positive.items()))
+    smallest = min(positive.values())
+    simple = {name: float(number_text(weight / smallest)) for name, weight in positive.items()}
+    for candidate in (simple, positive, _sum_moved_to_one(positive)):
+        if _gives(candidate, wanted):
+            return {name: _tidy(weight) for name, weight in candidate.items()}
+    return positive  # not weights that this program normalised: as they are
+
+
+def _sum_moved_to_one(weights: Mapping[str, float]) -> dict[str, float]:
+    excess = math.fsum(weights.values()) - 1
+    room = {name: 10.0 ** math.floor(math.log10(weight)) for name, weight in weights.items()}
+    return {name: weight - excess * room[name] / math.fsum(room.values()) for name, weight in weights.items()}
+
+
+def _gives(candidate: Mapping[str, float], wanted: Weights) -> bool:
+    try:
+        once = normalised_weights(candidate)
+        return once == wanted and normalised_weights(once) == wanted  # a blend's shares are normalised twice on their way
+    except ValueError:
+        return False
+
+
+def _tidy(value: Any) -> Any:
+    """1.0 as 1: it reads better, and is read back as the same number."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else value
+
+
+def _floats(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _floats(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_floats(inner) for inner in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53 else value
+
+
+def _one_line(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)

@@ -1,0 +1,229 @@
+"""The parameters of a sweep and the values each of them takes: lists, single values, and ranges with a distribution."""
+
+import difflib
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from sweep.combination import LayerSet, Settings, round_significant
+from sweep.errors import SpecError
+from sweep.transfer.presets import DEFAULT_LAYER_SET, LAYER_SETS, NETWORKS, RECIPES
+from sweep.transfer.recipe import SMALLEST_SIDE, Init
+from sweep.yaml_file import Key, YamlFile
+
+MAX_COUNT = 10_000
+MAX_SIZE = 8192
+DISTRIBUTIONS = ("uniform", "log_uniform_values")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """The values one parameter takes, each once, in the order written. key: where in the file it stands."""
+
+    values: tuple[Any, ...]
+    key: Key
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """How one parameter's value is read. `read` raises ValueError with what is allowed; numeric ones may be ranges."""
+
+    default: Any
+    read: Callable[[Any, Path], Any]
+    numeric: type[int] | type[float] | None = None
+
+
+def _number(low: float, high: float, what: str) -> Callable[[Any, Path], float]:
+    def read(value: Any, _folder: Path) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not low <= value <= high:
+            raise ValueError(what)
+        return float(value)
+
+    return read
+
+
+def _integer(low: int, high: int, what: str, *, none: bool = False) -> Callable[[Any, Path], int | None]:
+    def read(value: Any, _folder: Path) -> int | None:
+        if value is None and none:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value or value in (math.inf, -math.inf):
+            raise ValueError(what)
+        if int(value) != value or not low <= value <= high:
+            raise ValueError(what)
+        return int(value)
+
+    return read
+
+
+def _choice(allowed: tuple[str, ...]) -> Callable[[Any, Path], str]:
+    def read(value: Any, _folder: Path) -> str:
+        if value not in allowed:
+            near = difflib.get_close_matches(str(value), allowed, 1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise ValueError(f"{hint}choose one of {', '.join(allowed)}")
+        return str(value)
+
+    return read
+
+
+def _layers(value: Any, _folder: Path) -> LayerSet:
+    """A named set, or {content: [relu4_2], style: {relu1_1: 1, relu3_1: 2}}; a side left out is the default set's."""
+    if isinstance(value, str):
+        name = _choice(tuple(LAYER_SETS))(value, _folder)
+        return LayerSet.of(*LAYER_SETS[name], name)
+    how = f"give one of {', '.join(LAYER_SETS)}, or {{content: [relu4_2], style: {{relu1_1: 1, relu3_1: 2}}}}"
+    if not isinstance(value, Mapping) or not value or set(value) - {"content", "style"}:
+        raise ValueError(how)
+    sides = {side: LAYER_SETS[DEFAULT_LAYER_SET][index] for index, side in enumerate(("content", "style"))}
+    for side, layers in value.items():
+        sides[side] = _layer_weights(layers, how)
+    try:
+        return LayerSet.of(sides["content"], sides["style"])
+    except ValueError as error:
+        raise ValueError(f"{error}; {how}") from error
+
+
+def _layer_weights(layers: Any, how: str) -> dict[str, float]:
+    if isinstance(layers, str):
+        layers = [layers]
+    if isinstance(layers, list) and layers and all(isinstance(name, str) for name in layers):
+        if len(set(layers)) != len(layers):
+            raise ValueError("a layer is listed twice; give each one once")
+        return dict.fromkeys(layers, 1.0)
+    if isinstance(layers, Mapping) and layers:
+        for name, weight in layers.items():
+            if isinstance(weight, bool) or not isinstance(weight, int | float):
+                raise ValueError(f"the weight of {name} is {weight!r}; it must be a number")
+        return {name: float(weight) for name, weight in layers.items()}
+    raise ValueError(how)
+
+
+def _own_file(value: Any, folder: Path) -> Path | None:
+    if value is None:
+        return None
+    path = folder / Path(str(value)).expanduser()
+    if not path.is_file():
+        raise ValueError(f"there is no such file in {folder.absolute()}; give a .safetensors, .pth, .pt or .h5 file, or leave it out")
+    return path.absolute()
+
+
+_WEIGHT = "a weight is a finite number, zero or more"
+_FIXED = Settings()
+PARAMETERS: dict[str, Parameter] = {
+    "network": Parameter(default=_FIXED.network, read=_choice(tuple(NETWORKS))),
+    "weights": Parameter(default=None, read=_own_file),
+    "recipe": Parameter(default=_FIXED.recipe, read=_choice(tuple(RECIPES))),
+    "size": Parameter(
+        default=_FIXED.size,
+        read=_integer(SMALLEST_SIDE, MAX_SIZE, f"the long side in pixels, a whole number from {SMALLEST_SIDE} to {MAX_SIZE}"),
+        numeric=int,
+    ),
+    "init": Parameter(default=_FIXED.init, read=_choice(get_args(Init))),
+    "seed": Parameter(default=_FIXED.seed, read=_integer(0, 2**63 - 1, "a whole number, zero or more"), numeric=int),
+    "steps": Parameter(
+        default=_FIXED.steps, read=_integer(1, 1_000_000, "a whole number of at least 1, or leave it out", none=True), numeric=int
+    ),
+    "tv": Parameter(default=_FIXED.tv, read=_number(0, 1e12, _WEIGHT), numeric=float),
+    "layers": Parameter(default=DEFAULT_LAYER_SET, read=_layers),
+    "alpha": Parameter(default=1.0, read=_number(0, 1e300, _WEIGHT), numeric=float),
+    "beta": Parameter(default=30.0, read=_number(0, 1e300, _WEIGHT), numeric=float),
+}
+"""Every parameter that a file may set or sweep, slowest-changing first."""
+
+
+def read_parameters(file: YamlFile, swept: Mapping[str, Any], fixed: Mapping[str, Any], folder: Path) -> dict[str, Axis]:
+    """The values of every parameter: swept ones from `parameters`, single ones from `settings`, the rest their default.
+
+    Raises:
+        SpecError: an unknown key, a key in both places, a value that is not allowed, an empty list.
+    """
+    for section, given in (("parameters", swept), ("settings", fixed)):
+        for name in given:
+            if name not in PARAMETERS:
+                near = difflib.get_close_matches(name, list(PARAMETERS), 1)
+                hint = f"; did you mean `{near[0]}`?" if near else "."
+                raise SpecError(f"{file.where((section, name))}: there is no such parameter{hint} Allowed: {', '.join(PARAMETERS)}.")
+            if section == "settings" and name in swept:
+                raise SpecError(f"{file.where((section, name))}: {name} stands under `parameters` too; keep one of the two.")
+    axes = {}
+    for name, parameter in PARAMETERS.items():
+        if name in swept:
+            axes[name] = _swept(file, ("parameters", name), swept[name], folder)
+        elif name in fixed:
+            key: Key = ("settings", name)
+            axes[name] = Axis(values=(_read(file, key, fixed[name], folder),), key=key)
+        else:
+            axes[name] = Axis(values=(parameter.read(parameter.default, folder),), key=("settings", name))
+    return axes
+
+
+def _swept(file: YamlFile, key: Key, given: Any, folder: Path) -> Axis:
+    """{value: x}, {values: [...]}, {min, max, distribution, count}, or in short a list or a single value."""
+    name = str(key[-1])
+    shape = set(given) if isinstance(given, dict) else set()
+    if shape & {"value", "values", "min", "max", "distribution", "count"}:
+        if shape == {"value"}:
+            raw, at = [given["value"]], [(*key, "value")]
+        elif shape == {"values"} and isinstance(given["values"], list):
+            raw, at = given["values"], [(*key, "values", index) for index in range(len(given["values"]))]
+        elif {"min", "max"} <= shape <= {"min", "max", "distribution", "count"}:
+            raw = _spaced(file, key, given)
+            at = [key] * len(raw)
+        else:
+            raise SpecError(
+                f"{file.where(key)}: write {{value: x}}, {{values: [x, y]}} or {{min: a, max: b, count: n, distribution: "
+                f"{' | '.join(DISTRIBUTIONS)}}}; got the keys {', '.join(sorted(shape))}."
+            )
+    else:
+        raw = given if isinstance(given, list) else [given]
+        at = [(*key, index) for index in range(len(raw))] if isinstance(given, list) else [key]
+    if not raw:
+        raise SpecError(f"{file.where(key)}: the list is empty, so the grid would be too; give {name} at least one value.")
+    return Axis(values=tuple(dict.fromkeys(_read(file, place, value, folder) for place, value in zip(at, raw, strict=True))), key=key)
+
+
+def _read(file: YamlFile, key: Key, value: Any, folder: Path) -> Any:
+    name = next(str(part) for part in key[1:] if part in PARAMETERS)
+    try:
+        return PARAMETERS[name].read(value, folder)
+    except (ValueError, OverflowError) as error:
+        text = repr(value)
+        raise SpecError(f"{file.where(key)}: {text if len(text) < 80 else text[:77] + '...'} is not allowed: {error}.") from error
+
+
+def _spaced(file: YamlFile, key: Key, given: Mapping[str, Any]) -> list[float]:
+    """`count` values from min to max, both ends included: evenly (uniform), or by equal ratios (log_uniform_values)."""
+    parameter = PARAMETERS[str(key[-1])]
+    if parameter.numeric is None:
+        raise SpecError(f"{file.where(key)}: {key[-1]} is no number, so it takes {{values: [...]}}, not min and max.")
+    low, high, count = given["min"], given["max"], given.get("count")
+    distribution = given.get("distribution", "uniform")
+    if distribution not in DISTRIBUTIONS:
+        where = file.where((*key, "distribution"))
+        raise SpecError(f"{where}: {distribution!r} is not allowed: choose one of {', '.join(DISTRIBUTIONS)}.")
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MAX_COUNT:
+        raise SpecError(
+            f"{file.where((*key, 'count'))}: {count!r} is not allowed: in a grid `count` says how many values, from 1 to {MAX_COUNT:,}."
+        )
+    for end, value in (("min", low), ("max", high)):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise SpecError(f"{file.where((*key, end))}: {value!r} is not allowed: {end} is a finite number.")
+    if low > high or (distribution == "log_uniform_values" and low <= 0):
+        needs = "min must not be above max" if low > high else "min must be above zero for log_uniform_values"
+        raise SpecError(f"{file.where((*key, 'min'))}: {low!r} is not allowed: {needs} (max is {high!r}).")
+    values = _between(low, high, count, logarithmic=distribution == "log_uniform_values")
+    return [round(value) for value in values] if parameter.numeric is int else values
+
+
+def _between(low: float, high: float, count: int, *, logarithmic: bool) -> list[float]:
+    if count == 1:
+        return [float(low)]
+    shares = [index / (count - 1) for index in range(count)]
+    if logarithmic:
+        ratio = math.log(high) - math.log(low)
+        inner = [low * math.exp(ratio * share) for share in shares]
+    else:
+        inner = [low * (1 - share) + high * share for share in shares]
+    return [float(low), *(round_significant(value) for value in inner[1:-1]), float(high)]

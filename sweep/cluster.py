@@ -1,0 +1,252 @@
+"""The only module that knows Ray: each run is a streaming task around `worker.run`.
+
+Why it is as it is (docs/design.md, section 5): max_calls=0, because a GPU task loses its process after every call by default, and
+the network with it; max_retries=0, because Ray's replay of a stream drops what a second attempt yields in the first one's
+positions, so the driver owns retries; weights and pictures as numpy, nested in a dict, so that a task begins before they have
+travelled and a process that has cached what it needs never fetches them.
+"""
+
+import os
+import socket
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+# A task without GPUs then sees none; set before Ray is imported, which reads it at once.
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
+
+import numpy as np
+import ray
+from ray import ObjectRef
+from ray.exceptions import (
+    LocalRayletDiedError,
+    NodeDiedError,
+    ObjectLostError,
+    OutOfMemoryError,
+    RayError,
+)
+
+from sweep import worker
+from sweep.errors import InputError, SurroundingsError
+from sweep.events import Crashed, Diverged, Event, Failed, Finished, Started
+from sweep.transfer import yardsticks
+from sweep.transfer.presets import NETWORKS
+from sweep.transfer.weights import Weights
+from sweep.worker import Inputs, RunRequest
+
+CONNECT_SECONDS = 5.0
+PICTURES_KEPT = 64
+"""Shrunk input pictures in the object store beyond those in flight."""
+
+PictureKey = tuple[str, int]
+WeightsKey = tuple[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredInputs:
+    """A worker's view of its inputs: references, fetched only when a cache of the process lacks them."""
+
+    pictures: Mapping[PictureKey, "ObjectRef[np.ndarray]"]
+    networks: Mapping[WeightsKey, "ObjectRef[dict[str, Any]]"]
+
+    def pixels(self, sha256: str, long_side: int) -> np.ndarray:
+        """Zero-copy and read-only within a node."""
+        return ray.get(self.pictures[sha256, long_side])
+
+    def weights(self, network: str, network_hash: str) -> Weights:
+        """Once per process: the worker keeps the network it builds from it."""
+        stored = ray.get(self.networks[network, network_hash])
+        return Weights(network=network, arrays=stored["arrays"], content_hash=stored["content_hash"])
+
+
+@ray.remote(num_returns="streaming", max_retries=0, max_calls=0, _generator_backpressure_num_objects=64)  # type: ignore[untyped-decorator]  # Ray's own
+def run_task(request: RunRequest, inputs: StoredInputs) -> Iterator[Event]:
+    """One run on a node of the cluster."""
+    yield from worker.run([request], inputs)
+
+
+@dataclass(kw_only=True)
+class Task:
+    """A run in flight and what it needs kept alive in the object store."""
+
+    request: RunRequest
+    stream: Any
+    inputs: StoredInputs
+    started: bool = False
+    ended: bool = False
+
+
+class RayCluster:
+    """Spreads runs over a Ray cluster: a local one that it starts and stops, or one that runs already."""
+
+    def __init__(self, address: str, inputs: Inputs) -> None:
+        """Connect, or start.
+
+        Raises:
+            InputError: the address is of a kind that cannot stream.
+            SurroundingsError: no Ray answers there, or the local one does not start.
+        """
+        self.address = address
+        self._inputs = inputs
+        self._pictures: OrderedDict[PictureKey, ObjectRef[np.ndarray]] = OrderedDict()
+        self._networks: dict[WeightsKey, ObjectRef[dict[str, Any]]] = {}
+        self._tasks: dict[Any, Task] = {}
+        _connect(address)
+
+    def slots(self, resources: Mapping[str, Any]) -> int:
+        """Counted node by node, as a task cannot be split over two."""
+        cpus, gpus = self._wanted(resources)
+        nodes = [node["Resources"] for node in _alive_nodes()]
+        slots = sum(_fits(node, cpus, gpus) for node in nodes)
+        if slots == 0:
+            has = "; ".join(f"{node.get('CPU', 0):g} CPUs, {node.get('GPU', 0):g} GPUs" for node in nodes) or "no nodes"
+            raise SurroundingsError(
+                f"no node of the cluster has room for a run that asks for cpus: {cpus:g} and gpus: {gpus:g}. It has: {has}. "
+                "Lower `resources` in the sweep's file, or add nodes."
+            )
+        return slots
+
+    def submit(self, request: RunRequest, resources: Mapping[str, Any]) -> None:
+        """One streaming task."""
+        cpus, gpus = self._wanted(resources)
+        request = replace(request, gpus=gpus)
+        inputs = self._stored(request)
+        name = f"stylesweep:{request.run_key[:11]}:a{request.attempt}"
+        stream = run_task.options(num_cpus=cpus, num_gpus=gpus, name=name).remote(request, inputs)
+        self._tasks[stream] = Task(request=request, stream=stream, inputs=inputs)
+
+    def events(self, timeout: float) -> list[Event]:
+        """Everything that has arrived, of all tasks in turn; waits only while nothing has."""
+        if not self._tasks:
+            return []
+        ready, _ = ray.wait(list(self._tasks), num_returns=1, timeout=timeout, fetch_local=False)
+        if ready:  # whoever is ready by now, not only the first in the list
+            ready, _ = ray.wait(list(self._tasks), num_returns=len(self._tasks), timeout=0, fetch_local=False)
+        told: list[Event] = []
+        for stream in ready:
+            task = self._tasks[stream]
+            told.extend(_drain(task))
+            if task.ended:
+                del self._tasks[stream]
+        return told
+
+    def stop(self) -> None:
+        """Kill what is running; a local Ray is shut down, another one is only left."""
+        for stream in self._tasks:
+            ray.cancel(stream, force=True)
+        self._tasks.clear()
+        ray.shutdown()
+
+    def _wanted(self, resources: Mapping[str, Any]) -> tuple[float, float]:
+        gpus = resources.get("gpus")
+        if gpus is None:
+            gpus = 1.0 if any(node["Resources"].get("GPU", 0) >= 1 for node in _alive_nodes()) else 0.0
+        return float(resources.get("cpus", 1)), float(gpus)
+
+    def _stored(self, request: RunRequest) -> StoredInputs:
+        settings = request.settings.settings
+        info = NETWORKS[yardsticks.NETWORK]
+        needed = {(settings.network, settings.network_hash), (info.name, info.source_hash)}
+        sources = {request.settings.content, *(sha256 for sha256, _ in request.settings.style)}
+        return StoredInputs(
+            pictures={(sha256, settings.size): self._picture(sha256, settings.size) for sha256 in sources},
+            networks={key: self._network(key) for key in needed},
+        )
+
+    def _picture(self, sha256: str, size: int) -> "ObjectRef[np.ndarray]":
+        key = (sha256, size)
+        if key not in self._pictures:
+            self._pictures[key] = ray.put(self._inputs.pixels(sha256, size))
+            while len(self._pictures) > PICTURES_KEPT:
+                self._pictures.popitem(last=False)  # tasks in flight hold their own reference
+        self._pictures.move_to_end(key)
+        return self._pictures[key]
+
+    def _network(self, key: WeightsKey) -> "ObjectRef[dict[str, Any]]":
+        if key not in self._networks:
+            weights = self._inputs.weights(*key)
+            self._networks[key] = ray.put({"arrays": weights.arrays, "content_hash": weights.content_hash})
+        return self._networks[key]
+
+
+def _drain(task: Task) -> Iterator[Event]:
+    """Events that have arrived for one task; a crash becomes an event too."""
+    while not task.ended:
+        try:
+            if not task.stream.next_ready():
+                if not task.stream.is_finished():
+                    return
+                raise StopIteration
+            event: Event = ray.get(next(task.stream))
+        except StopIteration:
+            task.ended = True
+            yield _crash(task, "crashed", "the task ended without a result")
+            return
+        except RayError as error:
+            task.ended = True
+            yield _crash(task, *_kind(error))
+            return
+        task.started = task.started or isinstance(event, Started)
+        task.ended = isinstance(event, Finished | Diverged | Failed)
+        yield event
+
+
+def _crash(task: Task, kind: Any, error: str) -> Crashed:
+    return Crashed(run_key=task.request.run_key, attempt=task.request.attempt, kind=kind, error=error, started=task.started)
+
+
+def _kind(error: RayError) -> tuple[str, str]:
+    """(attempt's state, message): a lost node is no fault of the run's."""
+    first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if isinstance(error, OutOfMemoryError):
+        return "oom", f"Ray ended the worker because its node ran out of memory: {first_line}"
+    if isinstance(error, NodeDiedError | LocalRayletDiedError | ObjectLostError):
+        return "lost", f"its node was lost: {first_line}"
+    return "crashed", f"{type(error).__name__}: {first_line}"
+
+
+def _alive_nodes() -> list[dict[str, Any]]:
+    try:
+        nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # Ray's own
+        return [node for node in nodes if node["Alive"]]
+    except (RayError, ConnectionError, RuntimeError) as error:
+        raise SurroundingsError(f"the Ray cluster no longer answers: {error}. Start it again, then run the same command.") from error
+
+
+def _fits(node: Mapping[str, float], cpus: float, gpus: float) -> int:
+    per_cpu = int(node.get("CPU", 0) / cpus)
+    return per_cpu if gpus == 0 else min(per_cpu, int(node.get("GPU", 0) / gpus))
+
+
+def _connect(address: str) -> None:
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address == "local":
+        # Loopback only: a laptop's Ray must not listen to the network around it.
+        quiet |= {"num_cpus": os.cpu_count(), "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    elif address != "auto":
+        _reachable(address)
+    try:
+        ray.init(address=address, **quiet)
+    except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        what = "a local Ray does not start" if address == "local" else f"no Ray cluster answers at {address!r}"
+        hint = (
+            "See the newest folder in /tmp/ray for its logs."
+            if address == "local"
+            else "Start one with `ray start --head`, or use --address local."
+        )
+        raise SurroundingsError(f"{what}: {said} {hint}") from error
+
+
+def _reachable(address: str) -> None:
+    """Ray itself tries an address for a minute before it says so."""
+    if address.startswith("ray://"):
+        raise InputError("--address ray://... cannot stream results; run on the cluster's head with --address auto, or give its host:port.")
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise InputError(f"--address {address!r} is not understood: give local, inline, auto, or host:port, as in 10.0.0.5:6379.")
+    try:
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise SurroundingsError(_NOBODY.format(address=address, said=error)) from error

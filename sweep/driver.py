@@ -1,0 +1,181 @@
+"""The loop that hands out runs and records what comes back. Knows no Ray: where runs are executed is behind `Backend`."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from db import drivers
+from db.store import ClaimedRun, Store
+from sweep.errors import WorkspaceBusy
+from sweep.events import Crashed, Diverged, Event, Failed, Finished, LossPoint, Progress, Started
+from sweep.recipe import run_recipe
+from sweep.worker import RunRequest
+
+PROGRESS_SECONDS = 1.0
+POLL_SECONDS = 0.25
+IDLE_SECONDS = 0.5
+
+
+class Backend(Protocol):
+    """Where runs are executed: Ray, or this process."""
+
+    address: str
+
+    def slots(self, resources: Mapping[str, Any]) -> int:
+        """How many runs that ask for these resources can work at once. Raises SurroundingsError if none can."""
+
+    def submit(self, request: RunRequest, resources: Mapping[str, Any]) -> None:
+        """Begin a run; returns at once."""
+
+    def events(self, timeout: float) -> list[Event]:
+        """What the workers told since the last call, in order for each run; waits at most about `timeout` seconds."""
+
+    def stop(self) -> None:
+        """Stop what is running and let go; within seconds."""
+
+
+class Watcher(Protocol):
+    """Who is told how it goes: the terminal's progress bar, or JSON lines."""
+
+    def event(self, run: ClaimedRun, event: Event) -> None:
+        """An event that was accepted (a late one of a lost attempt is not told)."""
+
+    def tick(self, in_flight: int) -> None:
+        """Called a few times a second."""
+
+
+@dataclass(kw_only=True)
+class InFlight:
+    """A claimed run, and the part of its curve that is not yet in the database."""
+
+    claimed: ClaimedRun
+    unwritten: list[LossPoint]
+    started: bool = False
+
+
+class Driver:
+    """Serves one workspace through one back end until nothing is queued, or until it is told to stop."""
+
+    def __init__(self, store: Store, backend: Backend, owner: str, watcher: Watcher) -> None:
+        self._store = store
+        self._backend = backend
+        self._owner = owner
+        self._watcher = watcher
+        self._in_flight: dict[tuple[str, int], InFlight] = {}
+        self._last_heartbeat = time.monotonic()
+        self._last_progress = time.monotonic()
+
+    def drive(self, stop: Callable[[], bool]) -> bool:
+        """Run everything that active sweeps want; True when all is settled, False when `stop` said so.
+
+        Raises:
+            SurroundingsError: Ray or the disk failed; what was running is queued again.
+            WorkspaceBusy: another driver has taken the workspace over.
+        """
+        ended = False
+        try:
+            while not stop():
+                self._fill()
+                if not self._in_flight:
+                    if drivers.try_to_end_idle(self._store.engine, self._owner):
+                        ended = True
+                        return True
+                    time.sleep(IDLE_SECONDS)  # a run was queued in this moment
+                for event in self._backend.events(POLL_SECONDS):
+                    self._take(event)
+                self._periodic()
+            self._write_progress()
+            return False
+        finally:
+            if not ended:
+                drivers.resign(self._store.engine, self._owner)
+
+    def _fill(self) -> None:
+        """Claim up to the window: every slot busy, and a little more waiting, so that no slot waits for this loop."""
+        free = self._window() - len(self._in_flight)
+        if free <= 0:
+            return
+        for claimed in self._store.claim(self._owner, free):
+            self._in_flight[claimed.run_key, claimed.attempt] = InFlight(claimed=claimed, unwritten=[])
+            self._backend.submit(request_of(claimed), claimed.resources)
+
+    def _window(self) -> int:
+        # Without anything in flight there is nothing to ask for yet: claim one and learn what it needs.
+        wanted = [run.claimed.resources for run in self._in_flight.values()]
+        if not wanted:
+            return 1
+        slots = max(self._backend.slots(resources) for resources in wanted[-1:])
+        return slots + max(1, slots // 4) if slots > 1 else 1
+
+    def _take(self, event: Event) -> None:
+        run = self._in_flight.get((event.run_key, event.attempt))
+        if run is None:
+            return
+        if isinstance(event, Progress):
+            run.unwritten.extend(event.points)
+            self._watcher.event(run.claimed, event)
+            return
+        if self._record(run, event):
+            self._watcher.event(run.claimed, event)
+        if not isinstance(event, Started):
+            del self._in_flight[event.run_key, event.attempt]
+
+    def _record(self, run: InFlight, event: Event) -> bool:
+        """Write one event; whether the attempt still held its run."""
+        if isinstance(event, Started):
+            run.started = True
+            return self._store.started(self._owner, event)
+        if isinstance(event, Finished):
+            return self._store.finished(self._owner, event, run.unwritten)
+        if isinstance(event, Diverged):
+            return self._store.diverged(self._owner, event, run.unwritten)
+        if isinstance(event, Failed):
+            return self._store.failed(self._owner, event, run.unwritten)
+        assert isinstance(event, Crashed)
+        return self._store.crashed(self._owner, event) is not None
+
+    def _periodic(self) -> None:
+        now = time.monotonic()
+        if now - self._last_heartbeat >= drivers.HEARTBEAT_SECONDS:
+            self._last_heartbeat = now
+            if not drivers.heartbeat(self._store.engine, self._owner):
+                raise WorkspaceBusy("another driver has taken this workspace over; this one stops. Nothing is lost.")
+        if now - self._last_progress >= PROGRESS_SECONDS:
+            self._last_progress = now
+            self._write_progress()
+        self._watcher.tick(len(self._in_flight))
+
+    def _write_progress(self) -> None:
+        """The curves of all running runs, in one transaction."""
+        news = []
+        for (run_key, attempt), run in self._in_flight.items():
+            if run.unwritten:
+                news.append(Progress(run_key=run_key, attempt=attempt, points=tuple(run.unwritten)))
+                run.unwritten.clear()
+        self._store.progress(self._owner, news)
+
+
+def request_of(claimed: ClaimedRun) -> RunRequest:
+    """What a worker is handed for a claimed run, the recipe for its picture's file included."""
+    resources = claimed.resources
+    return RunRequest(
+        run_key=claimed.run_key,
+        attempt=claimed.attempt,
+        settings=claimed.settings,
+        device=str(resources.get("device", "auto")),
+        gpus=float(resources.get("gpus") or 0.0),
+        threads=max(1, int(resources.get("cpus", 1))),
+        text={"stylesweep": json.dumps(run_recipe(claimed), ensure_ascii=False, allow_nan=False)},
+    )
+
+
+class Silent:
+    """A watcher that shows nothing."""
+
+    def event(self, run: ClaimedRun, event: Event) -> None:
+        """Nothing."""
+
+    def tick(self, in_flight: int) -> None:
+        """Nothing."""

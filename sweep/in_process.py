@@ -1,0 +1,52 @@
+"""A back end without Ray: runs follow each other in this process, with the same results."""
+
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sweep import worker
+from sweep.events import Event
+from sweep.worker import Inputs, RunRequest
+
+
+class InProcess:
+    """One run at a time, on the CPU or on the GPU of this process."""
+
+    address = "inline"
+
+    def __init__(self, inputs: Inputs) -> None:
+        self._inputs = inputs
+        self._waiting: deque[RunRequest] = deque()
+        self._running: Iterator[Event] | None = None
+
+    def slots(self, resources: Mapping[str, Any]) -> int:
+        """Always one."""
+        return 1
+
+    def submit(self, request: RunRequest, resources: Mapping[str, Any]) -> None:
+        """Begin when those before it have ended."""
+        self._waiting.append(request)
+
+    def events(self, timeout: float) -> list[Event]:
+        """Run on until about `timeout` seconds have passed; one piece of a curve may take longer."""
+        until = time.monotonic() + timeout
+        told: list[Event] = []
+        while time.monotonic() < until:
+            if self._running is None:
+                if not self._waiting:
+                    break
+                self._running = worker.run([self._waiting.popleft()], self._inputs)
+            event = next(self._running, None)
+            if event is None:
+                self._running = None
+            else:
+                told.append(event)
+        return told
+
+    def stop(self) -> None:
+        """Stop at the step it is in."""
+        self._waiting.clear()
+        if self._running is not None:
+            self._running.close()  # type: ignore[attr-defined]
+            self._running = None

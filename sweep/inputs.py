@@ -1,0 +1,109 @@
+"""The input pictures of a sweep, on the driver's side: looked at once, kept as they are, decoded and shrunk when a run needs them."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from db.artifacts import Artifacts
+from db.sweeps import InputPicture
+from sweep.errors import ImageError
+from sweep.transfer.images import Picture, encode_thumbnail, mean_colour, open_picture, resized
+
+MAX_BYTES = 200_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputFile:
+    """What a look at a picture file found. format: the file's own, as a suffix; remarks: what was put right on the way."""
+
+    path: Path
+    sha256: str
+    format: str
+    width: int
+    height: int
+    mean_colour: str
+    thumbnail: bytes
+    remarks: tuple[str, ...]
+
+    def picture(self) -> InputPicture:
+        """With the file's bytes, for the store.
+
+        Raises:
+            ImageError: the file has changed since it was looked at.
+        """
+        data = _read(self.path)
+        if hashlib.sha256(data).hexdigest() != self.sha256:
+            raise ImageError(f"{self.path} changed while the sweep was being read; run the same command again.")
+        return InputPicture(
+            sha256=self.sha256,
+            data=data,
+            format=self.format,
+            width=self.width,
+            height=self.height,
+            mean_colour=self.mean_colour,
+            name=self.path.name,
+            thumbnail=self.thumbnail,
+        )
+
+
+def inspect_inputs(paths: Iterable[Path]) -> dict[Path, InputFile]:
+    """Decode every picture once.
+
+    Raises:
+        ImageError: one is missing, broken, of an unknown format or unsafe; names the file.
+    """
+    return {path: _inspect(path) for path in paths}
+
+
+def _inspect(path: Path) -> InputFile:
+    data = _read(path)
+    picture = open_picture(data, str(path))
+    height, width = picture.pixels.shape[:2]
+    return InputFile(
+        path=path,
+        sha256=hashlib.sha256(data).hexdigest(),
+        format=picture.format.lower(),
+        width=width,
+        height=height,
+        mean_colour=mean_colour(picture.pixels),
+        thumbnail=encode_thumbnail(picture.pixels),
+        remarks=picture.remarks,
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ImageError(f"{path} is larger than {MAX_BYTES // 1_000_000} MB; save a smaller copy and name that one.")
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+class StoredPictures:
+    """Decoded input pictures from the workspace, shrunk to a run's size; a bounded number is kept."""
+
+    def __init__(self, artifacts: Artifacts, format_of: Callable[[str], str], keep: int = 16) -> None:
+        self._artifacts = artifacts
+        self._format_of = format_of
+        self._keep = keep
+        self._shrunk: OrderedDict[tuple[str, int], np.ndarray] = OrderedDict()
+
+    def pixels(self, sha256: str, long_side: int) -> np.ndarray:
+        """(H, W, 3) uint8 sRGB with at most that long side.
+
+        Raises:
+            StorageError: the file is missing from the workspace or damaged.
+        """
+        key = (sha256, long_side)
+        if key not in self._shrunk:
+            picture: Picture = open_picture(self._artifacts.get(sha256, self._format_of(sha256)), sha256)
+            self._shrunk[key] = resized(picture.pixels, long_side)
+            while len(self._shrunk) > self._keep:
+                self._shrunk.popitem(last=False)
+        self._shrunk.move_to_end(key)
+        return self._shrunk[key]

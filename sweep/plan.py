@@ -1,0 +1,124 @@
+"""What a sweep would run: combinations to runs, shared and reused, with the time and the disk they take."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from db.sweeps import PlannedCombination
+from sweep.combination import Combination, run_key
+from sweep.spec import NamedCombination, SweepSpec
+from sweep.transfer.cost import work
+from sweep.transfer.presets import deepest_layer
+from sweep.transfer.recipe import Recipe, fitted
+
+BYTES_PER_PIXEL = 2.2
+"""Of a stylised picture as PNG, with its thumbnail and curve; measured on the demo's runs."""
+CPU_RATE = 2.5e10
+GPU_RATE = 8e12
+"""Multiply-adds per second of one worker where nothing has been measured yet: a laptop's core, a mid-size GPU. Rough."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """runs: distinct runs of the sweep; reused: those that are done already; to_run: the rest.
+
+    seconds: for the whole sweep on `slots` workers. measured: whether it rests on runs made in this workspace.
+    """
+
+    name: str
+    planned: tuple[PlannedCombination, ...]
+    combinations: int
+    runs: int
+    reused: int
+    to_run: int
+    work: float
+    seconds: float
+    seconds_per_run: float
+    bytes: int
+    slots: int
+    measured: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    """How fast a worker is (multiply-adds per second), how many work at once, and whether that was measured here."""
+
+    rate: float
+    slots: int
+    measured: bool
+
+
+def make_plan(
+    spec: SweepSpec,
+    named: Iterable[NamedCombination],
+    sizes: Mapping[str, tuple[int, int]],
+    states_of: Callable[[list[str]], Mapping[str, str]],
+    speed: Speed,
+) -> Plan:
+    """Expand a sweep. sizes: (height, width) of each picture by its hash. states_of: run_key -> state, for known runs.
+
+    Combinations of equal key (one picture under two names, a value written twice) count once.
+    """
+    planned: dict[str, PlannedCombination] = {}
+    work_of: dict[str, float] = {}
+    pixels_of: dict[str, int] = {}
+    cost = _Cost(sizes)
+    for one in named:
+        combination = one.combination
+        key = combination.combination_key()
+        if key in planned:
+            continue
+        run = run_key(combination.run_settings())
+        if run not in work_of:
+            work_of[run], pixels_of[run] = cost.of(combination)
+        planned[key] = PlannedCombination(
+            combination=combination, content_name=one.content.name, style_name=one.style_name, work=work_of[run]
+        )
+    states = states_of(list(work_of))
+    reused = {key for key in work_of if states.get(key) in ("done", "diverged")}
+    remaining = sum(value for key, value in work_of.items() if key not in reused)
+    to_run = len(work_of) - len(reused)
+    seconds_all = remaining / speed.rate
+    return Plan(
+        name=spec.name,
+        planned=tuple(planned.values()),
+        combinations=len(planned),
+        runs=len(work_of),
+        reused=len(reused),
+        to_run=to_run,
+        work=remaining,
+        seconds=seconds_all / max(1, min(speed.slots, to_run)),
+        seconds_per_run=seconds_all / to_run if to_run else 0.0,
+        bytes=int(sum(BYTES_PER_PIXEL * pixels for key, pixels in pixels_of.items() if key not in reused)),
+        slots=speed.slots,
+        measured=speed.measured,
+    )
+
+
+class _Cost:
+    """Work and pixels of a combination; most combinations of a grid cost the same, so the answers are kept."""
+
+    def __init__(self, sizes: Mapping[str, tuple[int, int]]) -> None:
+        self._sizes = sizes
+        self._known: dict[tuple[object, ...], tuple[float, int]] = {}
+
+    def of(self, combination: Combination) -> tuple[float, int]:
+        settings, layers = combination.settings, combination.layers
+        deepest = deepest_layer(settings.network, dict(layers.content), dict(layers.style))
+        height, width = self._sizes[combination.content]
+        key = (settings.network, deepest, height, width, settings.recipe, settings.size, settings.steps)
+        if key not in self._known:
+            recipe = Recipe(name=settings.recipe, size=settings.size, steps=settings.steps)
+            rows, columns = fitted(height, width, settings.size)
+            self._known[key] = work(settings.network, deepest, height, width, recipe), rows * columns
+        return self._known[key]
+
+
+def picture_sizes(files: Iterable[tuple[str, int, int]]) -> dict[str, tuple[int, int]]:
+    """(sha256, width, height) triples -> sha256 -> (height, width)."""
+    return {sha256: (height, width) for sha256, width, height in files}
+
+
+def own_weights(spec: SweepSpec, network_hash: Mapping[tuple[str, Path | None], str]) -> dict[str, str]:
+    """network_hash -> path, for the user's own weight files; recorded with the sweep, so that any driver finds them."""
+    return {network_hash[pair]: str(pair[1]) for pair in spec.network_files() if pair[1] is not None}

@@ -1,0 +1,245 @@
+"""The sweep's YAML file: what may stand in it, and which combinations it means."""
+
+import difflib
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from sweep.axes import PARAMETERS, Axis, read_parameters
+from sweep.combination import Combination, Settings, normalised_ratio, normalised_weights
+from sweep.errors import InputError, SpecError
+from sweep.transfer.presets import check_layers
+from sweep.transfer.recipe import Recipe
+from sweep.yaml_file import YamlFile, read_yaml
+
+MAX_COMBINATIONS = 1_000_000
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif")
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+PictureEntry = str | dict[str, float]
+"""A path or a glob; for a style also a blend, {path: share, path: share}."""
+
+
+class Resources(BaseModel):
+    """What one run asks of Ray. gpus: None means one if the cluster has GPUs, else none. device: 'auto' follows gpus."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    cpus: float = Field(1, gt=0, le=1024)
+    gpus: float | None = Field(None, ge=0, le=64)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+class SweepFile(BaseModel):
+    """The file's own shape; `parameters` and `settings` are read by `sweep.axes`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]+$")
+    method: Literal["grid"] = "grid"
+    content: Annotated[list[str], BeforeValidator(_as_list)] = Field(min_length=1)
+    style: Annotated[list[PictureEntry], BeforeValidator(_as_list)] = Field(min_length=1)
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    settings: dict[str, Any] = Field(default_factory=dict)
+    resources: Resources = Field(default_factory=Resources)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blend:
+    """One style entry: pictures with their shares, and the name the result goes by."""
+
+    paths: tuple[tuple[Path, float], ...]
+
+    def name(self) -> str:
+        """'starry.jpg', or '0.7 starry.jpg + 0.3 scream.jpg'."""
+        if len(self.paths) == 1:
+            return self.paths[0][0].name
+        return " + ".join(f"{share:.4g} {path.name}" for path, share in self.paths)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepSpec:
+    """A validated sweep. Pictures are paths still; `combinations` needs their hashes."""
+
+    path: Path
+    text: str
+    name: str
+    contents: tuple[Path, ...]
+    styles: tuple[Blend, ...]
+    axes: Mapping[str, Axis]
+    resources: Resources
+
+    def __len__(self) -> int:
+        """How many points the grid has, equal ones counted as often as they are written."""
+        return len(self.contents) * len(self.styles) * math.prod(len(axis.values) for axis in self.axes.values())
+
+    def picture_paths(self) -> list[Path]:
+        """Every input picture once, contents first."""
+        return list(dict.fromkeys([*self.contents, *(path for style in self.styles for path, _ in style.paths)]))
+
+    def network_files(self) -> dict[tuple[str, Path | None], None]:
+        """The (network, own weights file) pairs in use."""
+        return dict.fromkeys(itertools.product(self.axes["network"].values, self.axes["weights"].values))
+
+    def combinations(self, sha256: Mapping[Path, str], network_hash: Mapping[tuple[str, Path | None], str]) -> Iterator["NamedCombination"]:
+        """Every point of the grid, content outermost and beta innermost, so that neighbours share their targets.
+
+        sha256: hash of each picture's file. network_hash: identity of each network's weights, as `network_files` lists them.
+        """
+        names = list(self.axes)
+        for content, style in itertools.product(self.contents, self.styles):
+            shares = normalised_weights(_merged((sha256[path], share) for path, share in style.paths))
+            for values in itertools.product(*(axis.values for axis in self.axes.values())):
+                point = dict(zip(names, values, strict=True))
+                weights = point.pop("weights")
+                layers, alpha, beta = point.pop("layers"), point.pop("alpha"), point.pop("beta")
+                settings = Settings(**point, network_hash=network_hash[point["network"], weights])
+                combination = Combination(content=sha256[content], style=shares, alpha=alpha, beta=beta, layers=layers, settings=settings)
+                yield NamedCombination(combination=combination, content=content, style_name=style.name())
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedCombination:
+    """A combination with what its pictures are called."""
+
+    combination: Combination
+    content: Path
+    style_name: str
+
+
+def _merged(pairs: Iterator[tuple[str, float]]) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for name, share in pairs:  # two names of one picture in a blend
+        total[name] = total.get(name, 0.0) + share
+    return total
+
+
+def load_spec(path: Path) -> SweepSpec:
+    """Read, validate and resolve a sweep's file; pictures are looked for relative to it.
+
+    Raises:
+        SpecError: names the file, the line, the key, the value and what is allowed.
+    """
+    return parse_spec(read_yaml(path), path)
+
+
+def parse_spec(file: YamlFile, path: Path) -> SweepSpec:
+    """As `load_spec`, for text that is in memory; `path` is where relative pictures are looked for."""
+    try:
+        parsed = SweepFile.model_validate(file.data)
+    except ValidationError as error:
+        raise SpecError(_explain(file, error)) from error
+    axes = read_parameters(file, parsed.parameters, parsed.settings, path.parent)
+    spec = SweepSpec(
+        path=path,
+        text=file.text,
+        name=parsed.name,
+        contents=tuple(dict.fromkeys(itertools.chain(*_contents(file, parsed, path.parent)))),
+        styles=tuple(dict.fromkeys(itertools.chain(*_styles(file, parsed, path.parent)))),
+        axes=axes,
+        resources=parsed.resources,
+    )
+    if len(spec) > MAX_COMBINATIONS:
+        raise SpecError(f"{file.name}: the grid has {len(spec):,} combinations; at most {MAX_COMBINATIONS:,} are allowed. Split the sweep.")
+    _check_together(file, spec)
+    return spec
+
+
+def _contents(file: YamlFile, parsed: SweepFile, folder: Path) -> Iterator[list[Path]]:
+    for index, entry in enumerate(parsed.content):
+        yield _resolve(file, ("content", index), entry, folder)
+
+
+def _styles(file: YamlFile, parsed: SweepFile, folder: Path) -> Iterator[list[Blend]]:
+    for index, entry in enumerate(parsed.style):
+        key = ("style", index)
+        if isinstance(entry, str):
+            yield [Blend(paths=((path, 1.0),)) for path in _resolve(file, key, entry, folder)]
+            continue
+        try:
+            shares = normalised_weights(entry)
+        except ValueError as error:
+            raise SpecError(f"{file.where(key)}: {error}. A blend is written {{first.jpg: 0.7, second.jpg: 0.3}}.") from error
+        paths = []
+        for name, share in shares:
+            found = _resolve(file, (*key, name), name, folder)
+            if len(found) != 1:
+                raise SpecError(f"{file.where(key)}: {name!r} names {len(found)} pictures; a blend takes one picture a key.")
+            paths.append((found[0], share))
+        yield [Blend(paths=tuple(paths))]
+
+
+def _resolve(file: YamlFile, key: tuple[str | int, ...], entry: str, folder: Path) -> list[Path]:
+    """A path, a folder of pictures or a glob, sorted; at least one file."""
+    place = folder / Path(entry).expanduser()
+    if place.is_file():
+        return [place]
+    if place.is_dir():
+        found = sorted(one for one in place.iterdir() if one.suffix.lower() in PICTURE_SUFFIXES and one.is_file())
+        problem = f"the folder {entry!r} holds no picture ({', '.join(PICTURE_SUFFIXES)})"
+    elif any(mark in entry for mark in "*?["):
+        start = Path(place.anchor) if place.is_absolute() else Path()
+        try:
+            found = sorted(one for one in start.glob(str(place.relative_to(start))) if one.is_file())
+        except ValueError as error:
+            raise SpecError(f"{file.where(key)}: the pattern {entry!r} is not valid: {error}.") from error
+        problem = f"the pattern {entry!r} matches no file in {folder.absolute()}"
+    else:
+        found, problem = [], f"there is no file {entry!r} in {folder.absolute()}"
+    if not found:
+        raise SpecError(f"{file.where(key)}: {problem}. Pictures are looked for relative to the sweep's file.")
+    return found
+
+
+def _check_together(file: YamlFile, spec: SweepSpec) -> None:
+    """What no value shows alone: both weights zero, a layer that one of the networks lacks, a size under the smallest."""
+    for alpha, beta in itertools.product(spec.axes["alpha"].values, spec.axes["beta"].values):
+        try:
+            normalised_ratio(alpha, beta)
+        except ValueError as error:
+            raise SpecError(f"{file.where(spec.axes['beta'].key)}: {error}.") from error
+    for network, layers in itertools.product(spec.axes["network"].values, spec.axes["layers"].values):
+        try:
+            check_layers(network, set(layers.layers()))
+        except InputError as error:
+            raise SpecError(f"{file.where(spec.axes['layers'].key)}: {error}") from error
+    for recipe, size, steps in itertools.product(*(spec.axes[name].values for name in ("recipe", "size", "steps"))):
+        try:
+            Recipe(name=recipe, size=size, steps=steps)
+        except InputError as error:
+            raise SpecError(f"{file.where(spec.axes['size'].key)}: {error}") from error
+
+
+def _explain(file: YamlFile, error: ValidationError) -> str:
+    """The first of pydantic's complaints as one sentence with file, line, key, value and what is allowed."""
+    first = error.errors(include_url=False)[0]
+    key = tuple(part for part in first["loc"] if isinstance(part, int) or part in _KEYS or part in file.data)
+    if first["type"] == "extra_forbidden":
+        inside = first["loc"][:-1]
+        allowed = Resources.model_fields if inside == ("resources",) else SweepFile.model_fields
+        hint = _closest(str(first["loc"][-1]), list(allowed))
+        also = " It belongs under `parameters` or `settings`." if first["loc"][-1] in PARAMETERS and not inside else ""
+        return f"{file.where(first['loc'])}: there is no such key{hint}.{also} Allowed here: {', '.join(allowed)}."
+    if first["type"] == "missing":
+        return f"{file.name}: the key {'.'.join(map(str, first['loc']))!r} is missing; a sweep needs name, content and style."
+    return f"{file.where(key)}: {_short(first['input'])} is not allowed: {first['msg'][0].lower()}{first['msg'][1:]}."
+
+
+_KEYS = {*SweepFile.model_fields, *Resources.model_fields}
+
+
+def _closest(name: str, allowed: list[str]) -> str:
+    near = difflib.get_close_matches(name, allowed, 1)
+    return f"; did you mean `{near[0]}`?" if near else ""
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

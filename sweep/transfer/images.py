@@ -1,0 +1,183 @@
+"""Pictures from bytes and to bytes. Pillow and numpy only; nothing here knows torch.
+
+`open_picture` is where files of strangers come in: it believes nothing they say.
+"""
+
+import io
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError, features
+from PIL.PngImagePlugin import PngInfo
+
+from sweep.errors import ImageError
+from sweep.transfer.recipe import SMALLEST_SIDE, fitted
+
+MAX_PIXELS: Final = 100_000_000
+FORMATS: Final = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF") + (("AVIF",) if features.check("avif") else ())
+_SIXTEEN_BIT: Final = ("I;16", "I;16L", "I;16B", "I;16N")
+_HAS_ALPHA: Final = ("LA", "La", "PA", "RGBA", "RGBa")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture: upright, sRGB, on white.
+
+    `pixels` (H, W, 3) uint8; `alpha` (H, W) uint8 or None where every pixel is opaque; `format` as Pillow names it;
+    `remarks` are sentences about what was changed or ignored on the way.
+    """
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None
+    format: str
+    remarks: tuple[str, ...]
+
+
+def open_picture(data: bytes, name: str) -> Picture:
+    """Decode the bytes of a picture file called `name` (used in messages only).
+
+    Reads PNG, JPEG, WebP, TIFF, BMP, GIF and, where Pillow was built with it, AVIF; of an animation the first frame. Raises
+    ImageError, naming the file and what to do, for what is empty, broken, of another format, under 16 or over the allowed pixels.
+    """
+    if not data:
+        raise ImageError(f"The picture {name} is empty (0 bytes); export or copy it again.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of damage that it can live with; we decode or refuse
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+                _check_size(opened, name)
+                return _decoded(opened, name)
+    except ImageError:
+        raise
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise ImageError(_too_large(name)) from error
+    except UnidentifiedImageError as error:
+        raise ImageError(
+            f"The file {name} is not a picture that can be read, or its beginning is damaged; give one of {', '.join(FORMATS)}."
+        ) from error
+    except Exception as error:  # Pillow's decoders raise nearly everything on damaged files; what they say is about the file
+        raise ImageError(f"The picture {name} is damaged or cut short ({error}); export or copy it again.") from error
+
+
+def resized(pixels: np.ndarray, long_side: int) -> np.ndarray:
+    """Pixels (H, W, 3) uint8 shrunk to the long side; the aspect is kept, nothing is enlarged."""
+    return resized_to(pixels, *fitted(pixels.shape[0], pixels.shape[1], long_side))
+
+
+def resized_to(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Pixels (H, W, 3) uint8 resampled (Lanczos) to exactly height x width; the aspect is the caller's affair."""
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def encode_png(pixels: np.ndarray, text: Mapping[str, str]) -> bytes:
+    """A PNG marked as sRGB, with each text as a UTF-8 iTXt chunk. Keys are Latin-1, 1 to 79 characters (the PNG standard)."""
+    chunks = PngInfo()
+    chunks.add(b"sRGB", b"\x00")  # rendering intent: perceptual
+    for key, value in text.items():
+        chunks.add_itxt(key, value)
+    return _encoded(pixels, "PNG", pnginfo=chunks)
+
+
+def encode_thumbnail(pixels: np.ndarray, long_side: int = 320) -> bytes:
+    """A small WebP for pages that show many pictures."""
+    return _encoded(resized(pixels, long_side), "WEBP", quality=80)
+
+
+def mean_colour(pixels: np.ndarray) -> str:
+    """The mean of the sRGB values as '#rrggbb': a placeholder while a picture loads."""
+    red, green, blue = (round(value) for value in pixels.reshape(-1, 3).mean(axis=0).tolist())
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def _encoded(pixels: np.ndarray, format: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def _too_large(name: str) -> str:
+    allowed = min(MAX_PIXELS, Image.MAX_IMAGE_PIXELS or MAX_PIXELS) // 1_000_000
+    return f"The picture {name} has more than {allowed} megapixels, so it is not opened; make it smaller first."
+
+
+def _check_size(opened: Image.Image, name: str) -> None:
+    """On the header, before anything is decoded."""
+    width, height = opened.size
+    if width * height > MAX_PIXELS:
+        raise ImageError(_too_large(name))
+    if min(width, height) < SMALLEST_SIDE:
+        raise ImageError(f"The picture {name} is {width} x {height} pixels; each side needs at least {SMALLEST_SIDE}. Give a larger one.")
+
+
+def _decoded(opened: Image.Image, name: str) -> Picture:
+    remarks: list[str] = []
+    form = "JPEG" if opened.format == "MPO" else opened.format or "unknown"  # MPO: a JPEG with a second picture behind
+    if opened.format != "MPO" and getattr(opened, "n_frames", 1) > 1:
+        remarks.append(f"{name} has several frames or pages; the first is used.")
+    opened.seek(0)
+    opened.load()
+    profile = opened.info.get("icc_profile")
+    image = _eight_bit(_upright(opened, name, remarks), name, remarks)
+    alpha = None
+    if image.mode in _HAS_ALPHA or "transparency" in image.info:
+        image = image.convert("RGBA")
+        alpha = np.asarray(image.getchannel("A"))
+        image = image.convert("RGB")
+        if alpha.min() == 255:
+            alpha = None
+    pixels = np.asarray(_in_srgb(image, profile, name, remarks))
+    if alpha is not None:
+        remarks.append(f"{name} is partly transparent; it is laid on white.")
+        share = alpha[..., None].astype(np.float32) / 255
+        pixels = np.rint(pixels * share + 255 * (1 - share)).astype(np.uint8)
+    return Picture(np.ascontiguousarray(pixels), alpha, form, tuple(remarks))
+
+
+def _upright(image: Image.Image, name: str, remarks: list[str]) -> Image.Image:
+    """The camera's orientation mark, carried out."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # Exif data is as untrustworthy as the rest; a picture without orientation is still a picture
+        remarks.append(f"The Exif data of {name} is broken; its orientation is ignored.")
+        return image.copy()
+
+
+def _eight_bit(image: Image.Image, name: str, remarks: list[str]) -> Image.Image:
+    """Grey pictures of 16 bits, 32 bits or floats scaled to 8 bits (Pillow's own convert clips them)."""
+    if image.mode in _SIXTEEN_BIT:
+        scaled = np.asarray(image).astype(np.float64) / 257
+    elif image.mode in ("I", "F"):
+        values = np.nan_to_num(np.asarray(image).astype(np.float64), posinf=0.0, neginf=0.0)
+        low, high = float(values.min()), float(values.max())
+        if image.mode == "I" and low >= 0 and high <= 65535:
+            scaled = values / 257
+        elif image.mode == "F" and low >= 0 and high <= 1:
+            scaled = values * 255
+        else:
+            scaled = (values - low) * (255 / (high - low or 1))
+            remarks.append(f"The values of {name} run from {low:g} to {high:g}; they were stretched to black and white.")
+    else:
+        return image
+    return Image.fromarray(np.rint(scaled).astype(np.uint8))
+
+
+def _in_srgb(image: Image.Image, profile: object, name: str, remarks: list[str]) -> Image.Image:
+    """RGB in sRGB, by the embedded colour profile if there is a usable one."""
+    if isinstance(profile, bytes) and profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            space = source.profile.xcolor_space.strip()
+            if not ImageCms.getProfileDescription(source).startswith("sRGB"):
+                fitting = image.convert({"GRAY": "L", "CMYK": "CMYK"}.get(space, "RGB"))
+                converted = ImageCms.profileToProfile(fitting, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+                assert converted is not None  # it is None only for a conversion in place
+                return converted
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            remarks.append(f"The colour profile of {name} is broken; its colours are taken as sRGB.")
+    return image.convert("RGB")

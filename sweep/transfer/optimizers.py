@@ -1,0 +1,138 @@
+"""The two optimisers. Both hold the picture in [0, 1] units and are given an objective to minimise."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from sweep.transfer.presets import GATYS, PYRAMID
+
+# The value to minimise (a scalar with a graph) and the unweighted losses (content, style, tv), detached.
+Objective = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+class Optimizer(Protocol):
+    """One picture being optimised."""
+
+    start_gradient: Tensor | None  # largest absolute gradient at the first step, kept on the device
+
+    def step(self, objective: Objective) -> Tensor:
+        """One step; the unweighted losses (3,) of the picture that it started from, still on the device."""
+
+    def picture(self) -> Tensor:
+        """The picture to show or save now, (1, 3, H, W) in [0, 1]."""
+
+
+class PyramidAdam:
+    """Adam (Kingma and Ba 2015) on the pixels, clamped to [0, 1] after each step, with a bias-corrected averaged iterate.
+
+    The recipe follows what K. Crowson's style-transfer-pytorch found to work: moments are carried from scale to scale.
+    """
+
+    def __init__(self, image: Tensor) -> None:
+        self.image = image.detach().clone()
+        self.start_gradient: Tensor | None = None
+        self._first = torch.zeros_like(self.image)
+        self._second = torch.zeros_like(self.image)
+        self._steps = 0
+        self._restart_average()
+
+    def step(self, objective: Objective) -> Tensor:
+        """See Optimizer."""
+        image = self.image.requires_grad_()
+        total, losses = objective(image)
+        (gradient,) = torch.autograd.grad(total, image)
+        self.image = image.detach()
+        if self.start_gradient is None:
+            self.start_gradient = gradient.abs().amax()
+        self._update(gradient)
+        return losses
+
+    def picture(self) -> Tensor:
+        """The averaged iterate of this scale; before the first step, the picture itself."""
+        if self._averaged_steps == 0:
+            return self.image
+        return (self._average / (1 - PYRAMID.averaging**self._averaged_steps)).clamp(0, 1)
+
+    def move_to(self, image: Tensor) -> None:
+        """Go on at another scale from that picture; the moments are resampled with it, the average starts anew."""
+        size = image.shape[-2:]
+        self._first = interpolate(self._first, size, mode="bicubic", align_corners=False)
+        # Bicubic would make some of the squares negative.
+        self._second = interpolate(self._second, size, mode="bilinear", align_corners=False)
+        self.image = image.detach().clone()
+        self._restart_average()
+
+    def _update(self, gradient: Tensor) -> None:
+        decay, decay_squares = PYRAMID.betas
+        self._steps += 1
+        self._first.lerp_(gradient, 1 - decay)
+        self._second.mul_(decay_squares).addcmul_(gradient, gradient, value=1 - decay_squares)
+        spread = (self._second / (1 - decay_squares**self._steps)).sqrt_().add_(PYRAMID.epsilon)
+        rate = PYRAMID.learning_rate / (1 - decay**self._steps)
+        self.image.addcdiv_(self._first, spread, value=-rate).clamp_(0, 1)
+        self._average.lerp_(self.image, 1 - PYRAMID.averaging)
+        self._averaged_steps += 1
+
+    def _restart_average(self) -> None:
+        self._average = torch.zeros_like(self.image)
+        self._averaged_steps = 0
+
+
+class WolfeLBFGS:
+    """torch's L-BFGS with a strong-Wolfe line search, one step at a time, as in Gatys et al. 2016.
+
+    The tolerances are 0: torch's defaults take the small gradients of relative losses for convergence and return the
+    photograph. The picture is not clamped while it is optimised (a clamp in the closure breaks the line search), only shown so.
+    """
+
+    def __init__(self, image: Tensor) -> None:
+        self.image = image.detach().clone(memory_format=torch.contiguous_format).requires_grad_()
+        self.start_gradient: Tensor | None = None
+        self._at: Tensor | None = None  # the picture of the evaluation below
+        self._evaluation: tuple[Tensor, Tensor, Tensor] | None = None
+        self._restart()
+
+    def step(self, objective: Objective) -> Tensor:
+        """See Optimizer. Costs about GATYS.evaluations_per_step evaluations of the objective."""
+        losses: list[Tensor] = []
+
+        def closure() -> Tensor:
+            total, parts, gradient = self._evaluate(objective)
+            losses.append(parts)
+            self.image.grad = gradient.clone(memory_format=torch.contiguous_format)
+            return total
+
+        before = self.image.detach().clone()
+        self._lbfgs.step(closure)  # type: ignore[no-untyped-call]
+        if torch.equal(before, self.image.detach()):
+            self._restart()  # a memory that points nowhere is worth less than the gradient
+        return losses[0]
+
+    def picture(self) -> Tensor:
+        """See Optimizer."""
+        return self.image.detach().clamp(0, 1)
+
+    def _evaluate(self, objective: Objective) -> tuple[Tensor, Tensor, Tensor]:
+        # A step begins where the line search before it ended: that evaluation is still at hand.
+        if self._evaluation is None or self._at is None or not torch.equal(self._at, self.image.detach()):
+            total, parts = objective(self.image)
+            (gradient,) = torch.autograd.grad(total, self.image)
+            self._at = self.image.detach().clone()
+            self._evaluation = total.detach(), parts, gradient
+            if self.start_gradient is None:
+                self.start_gradient = gradient.abs().amax()
+        return self._evaluation
+
+    def _restart(self) -> None:
+        self._lbfgs = torch.optim.LBFGS(
+            [self.image],
+            max_iter=1,
+            max_eval=25,
+            tolerance_grad=0.0,
+            tolerance_change=0.0,
+            history_size=GATYS.history,
+            line_search_fn="strong_wolfe",
+        )

@@ -1,0 +1,124 @@
+"""Reading a YAML file that a stranger may have written: no code, no aliases, no duplicate keys, bounded size."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sweep.errors import SpecError
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 12
+MAX_VALUES = 100_000
+
+Key = tuple[str | int, ...]
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that reads 1e5 as a number, as YAML 1.2 and every reader of a sweep do; dates stay text."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:float")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d[\d_]*\.[\d_]*([eE][-+]?\d+)?|\d[\d_]*[eE][-+]?\d+|\.\d[\d_]*([eE][-+]?\d+)?|\.(inf|Inf|INF|nan|NaN|NAN))$"),
+    list("-+0123456789."),
+)
+
+_PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map")}
+
+
+class YamlFile:
+    """A YAML mapping with the line of each of its values."""
+
+    def __init__(self, text: str, name: str) -> None:
+        """Parse; `name` is how messages call the file.
+
+        Raises:
+            SpecError: it is no YAML mapping, or uses what is refused.
+        """
+        self.name = name
+        self.text = text
+        self.lines: dict[Key, int] = {}
+        self._seen: set[int] = set()
+        if len(text) > MAX_BYTES:
+            raise SpecError(f"{name} is larger than {MAX_BYTES:,} characters; a sweep's file is a page or two.")
+        try:
+            loader = _Loader(text)
+            node = loader.get_single_node()
+        except (yaml.YAMLError, RecursionError) as error:
+            raise SpecError(f"{name} is not valid YAML: {_said(error)}.") from error
+        if not isinstance(node, yaml.MappingNode):
+            raise SpecError(f"{name} must be a YAML mapping that begins like `name: my-sweep`.")
+        self._loader = loader
+        self.data: dict[str, Any] = self._value(node, ())
+
+    def where(self, key: Key) -> str:
+        """'sweep.yaml, line 7, parameters.beta': the file, the line if known, and the key."""
+        known = key
+        while known and known not in self.lines:
+            known = known[:-1]
+        line = f", line {self.lines[known]}" if known in self.lines else ""
+        return f"{self.name}{line}" + (f", {dotted(key)}" if key else "")
+
+    def _value(self, node: yaml.Node, key: Key) -> Any:
+        self.lines[key] = node.start_mark.line + 1
+        if id(node) in self._seen:
+            raise SpecError(f"{self.where(key)}: anchors and aliases (& and *) are not used here; write the value out.")
+        self._seen.add(id(node))
+        if len(self._seen) > MAX_VALUES or len(key) > MAX_DEPTH:
+            raise SpecError(f"{self.where(key)}: the file holds over {MAX_VALUES:,} values, or nests over {MAX_DEPTH} deep.")
+        if node.tag not in _PLAIN:
+            raise SpecError(
+                f"{self.where(key)}: the YAML tag {node.tag!r} is refused; only plain text, numbers, lists and mappings are read."
+            )
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, key)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._value(child, (*key, index)) for index, child in enumerate(node.value)]
+        try:
+            return self._loader.construct_object(node)
+        except (yaml.YAMLError, ValueError) as error:
+            raise SpecError(f"{self.where(key)}: {node.value!r} cannot be read: {error}.") from error
+
+    def _mapping(self, node: yaml.MappingNode, key: Key) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name_node, child in node.value:
+            if not isinstance(name_node, yaml.ScalarNode):
+                raise SpecError(f"{self.where(key)}: a key must be plain text.")
+            name = str(name_node.value)
+            if name in found:
+                raise SpecError(f"{self.name}, line {name_node.start_mark.line + 1}: the key {name!r} is given twice; keep one of them.")
+            found[name] = self._value(child, (*key, name))
+        return found
+
+
+def read_yaml(path: Path) -> YamlFile:
+    """Read and parse a file.
+
+    Raises:
+        SpecError: it cannot be read, is no UTF-8 text, or is refused as `YamlFile` says.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise SpecError(f"{path} is larger than {MAX_BYTES:,} bytes; a sweep's file is a page or two.")
+        return YamlFile(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path} is not UTF-8 text; a sweep is described by a YAML file, as in examples/demo.yaml.") from error
+    except OSError as error:
+        raise SpecError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def dotted(key: Key) -> str:
+    """('parameters', 'beta', 0) -> 'parameters.beta[0]'."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key).removeprefix(".")
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"line {error.problem_mark.line + 1}: {error.problem or error.context}"
+    return "it nests too deep" if isinstance(error, RecursionError) else str(error).splitlines()[0]
