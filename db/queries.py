@@ -237,3 +237,11 @@ def measured_rate(connection: Connection, network: str | None = None) -> float |
 def driver(connection: Connection) -> DriverRow | None:
     """The driver that serves the workspace now, if one is alive."""
     return live_driver(connection)
+
+
+def weights_file(connection: Connection, network_hash: str) -> str | None:
+    """Where a user's own weights lie, as the newest sweep that uses them recorded."""
+    for resources in connection.execute(select(Sweep.resources).order_by(Sweep.id.desc())).scalars():
+        if network_hash in resources.get("weights", {}):
+            return str(resources["weights"][network_hash])
+    return None

@@ -33,6 +33,7 @@ class ClaimedRun:
     alpha: float
     beta: float
     layers: str
+    work: float
 
 
 class Store:
@@ -46,7 +47,7 @@ class Store:
         """Take up to `limit` queued runs that an active sweep wants, in order of priority, then of age; opens an attempt for each."""
         with self.engine.begin() as connection:
             queued = (
-                select(Run.id, Run.run_key, Run.attempts, Run.settings)
+                select(Run.id, Run.run_key, Run.attempts, Run.settings, Run.work)
                 .where(Run.state == "queued", Run.claimed())
                 .order_by(Run.priority.desc(), Run.id)
                 .limit(limit)
@@ -261,6 +262,7 @@ def _claim_one(connection: Connection, owner: str, row: Any) -> ClaimedRun:
         alpha=first.alpha,
         beta=first.beta,
         layers=first.layers,
+        work=row.work,
     )
 
 

@@ -39,6 +39,8 @@ CONNECT_SECONDS = 5.0
 PICTURES_KEPT = 64
 """Shrunk input pictures in the object store beyond those in flight."""
 
+_NOBODY = "no Ray cluster answers at {address!r} ({said}). Start one with `ray start --head`, or use --address local."
+
 PictureKey = tuple[str, int]
 WeightsKey = tuple[str, str]
 
@@ -60,10 +62,13 @@ class StoredInputs:
         return Weights(network=network, arrays=stored["arrays"], content_hash=stored["content_hash"])
 
 
-@ray.remote(num_returns="streaming", max_retries=0, max_calls=0, _generator_backpressure_num_objects=64)  # type: ignore[untyped-decorator]  # Ray's own
-def run_task(request: RunRequest, inputs: StoredInputs) -> Iterator[Event]:
+def _run(request: RunRequest, inputs: StoredInputs) -> Iterator[Event]:
     """One run on a node of the cluster."""
     yield from worker.run([request], inputs)
+
+
+_TASK: dict[str, Any] = {"num_returns": "streaming", "max_retries": 0, "max_calls": 0, "_generator_backpressure_num_objects": 64}
+run_task: Any = ray.remote(**_TASK)(_run)
 
 
 @dataclass(kw_only=True)
@@ -230,13 +235,9 @@ def _connect(address: str) -> None:
         ray.init(address=address, **quiet)
     except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        what = "a local Ray does not start" if address == "local" else f"no Ray cluster answers at {address!r}"
-        hint = (
-            "See the newest folder in /tmp/ray for its logs."
-            if address == "local"
-            else "Start one with `ray start --head`, or use --address local."
-        )
-        raise SurroundingsError(f"{what}: {said} {hint}") from error
+        if address == "local":
+            raise SurroundingsError(f"a local Ray does not start: {said} Its logs are in the newest folder of /tmp/ray.") from error
+        raise SurroundingsError(_NOBODY.format(address=address, said=said)) from error
 
 
 def _reachable(address: str) -> None:

@@ -2,14 +2,14 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
 
 from gallery.export.names import number_text
 from gallery.export.recipe import Recipe
-from sweep.combination import Settings, Weights, canonical_json, normalised_weights
+from sweep.combination import Settings, Weights, canonical_json, normalised_weights, round_significant
 
 RECIPE_LINE = "# recipe: "
 _NEUTRAL = Settings()
@@ -58,7 +58,8 @@ def same_plan(body: Mapping[str, Any], recipe: Recipe) -> bool:
 
 
 def _plan(recipe: Recipe, content_path: str, style_paths: Sequence[str], size: int | None) -> dict[str, Any]:
-    shares = unnormalised({path: one["share"] for path, one in zip(style_paths, recipe["style"], strict=True)})
+    # A blend's shares are normalised by path, then by picture, on their way to the run.
+    shares = unnormalised({path: one["share"] for path, one in zip(style_paths, recipe["style"], strict=True)}, times=2)
     settings = recipe["settings"]
     resized = f"-{size}" if size is not None and size != settings["size"] else ""
     kept = {"network": settings["network"], "recipe": settings["recipe"], "size": size or settings["size"]}
@@ -84,8 +85,8 @@ def run8(run_key: str) -> str:
     return run_key.partition("-")[2][:8]
 
 
-def unnormalised(weights: Mapping[str, float]) -> dict[str, float]:
-    """Weights that `normalised_weights` turns into exactly these again.
+def unnormalised(weights: Mapping[str, float], times: int = 1) -> dict[str, float]:
+    """Weights that `normalised_weights`, applied `times` times, turns into exactly these again.
 
     Normalised weights are rounded to 10 digits, so that their sum may be 1 +- 1e-10, and dividing by it could change a last digit.
     Small whole numbers are taken where they serve (16:8:4:2:1), then the weights themselves; else each weight is moved inside its
@@ -95,24 +96,28 @@ def unnormalised(weights: Mapping[str, float]) -> dict[str, float]:
     wanted = tuple(sorted(positive.items()))
     smallest = min(positive.values())
     simple = {name: float(number_text(weight / smallest)) for name, weight in positive.items()}
-    for candidate in (simple, positive, _sum_moved_to_one(positive)):
-        if _gives(candidate, wanted):
+    for candidate in (simple, positive, *_moved(positive)):
+        if _gives(candidate, wanted, times):
             return {name: _tidy(weight) for name, weight in candidate.items()}
     return positive  # not weights that this program normalised: as they are
 
 
-def _sum_moved_to_one(weights: Mapping[str, float]) -> dict[str, float]:
-    excess = math.fsum(weights.values()) - 1
-    room = {name: 10.0 ** math.floor(math.log10(weight)) for name, weight in weights.items()}
-    return {name: weight - excess * room[name] / math.fsum(room.values()) for name, weight in weights.items()}
+def _moved(weights: Mapping[str, float]) -> Iterator[dict[str, float]]:
+    """Near neighbours whose sum is 1; the first comes from the weights themselves, the others from weights of a slightly other sum."""
+    for tilt in sorted(range(-60, 61), key=abs):
+        tilted = {name: round_significant(weight * (1 + tilt * 5e-12)) for name, weight in weights.items()}
+        excess = math.fsum(tilted.values()) - 1
+        room = {name: 10.0 ** math.floor(math.log10(weight)) for name, weight in tilted.items()}
+        yield {name: weight - excess * room[name] / math.fsum(room.values()) for name, weight in tilted.items()}
 
 
-def _gives(candidate: Mapping[str, float], wanted: Weights) -> bool:
+def _gives(candidate: Mapping[str, float], wanted: Weights, times: int) -> bool:
     try:
-        once = normalised_weights(candidate)
-        return once == wanted and normalised_weights(once) == wanted  # a blend's shares are normalised twice on their way
+        for _ in range(times):
+            candidate = dict(normalised_weights(candidate))
     except ValueError:
         return False
+    return tuple(sorted(candidate.items())) == wanted
 
 
 def _tidy(value: Any) -> Any:

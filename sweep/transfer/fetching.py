@@ -8,10 +8,10 @@ import contextlib
 import fcntl
 import hashlib
 import io
-import pickle
 import subprocess
 import sys
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -164,8 +164,10 @@ def _torch_arrays(network: str, file: Path) -> Arrays:
     import torch
 
     try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickle protocols; what cannot be read is refused below
+            state = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # on files that are no checkpoint the restricted unpickler raises nearly everything
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(
             f"{file} was refused: it is not a plain state dict of tensors ({reason}). "

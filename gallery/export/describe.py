@@ -1,0 +1,76 @@
+"""What a picture says of itself to other programs: title, one line of parameters, and an XMP packet."""
+
+from typing import Any
+from xml.sax.saxutils import escape
+
+from gallery.export.png import with_text_chunks
+from gallery.export.recipe import KEYWORD, Recipe, tool
+from sweep.combination import canonical_json
+
+XMP_KEYWORD = "XML:com.adobe.xmp"
+
+
+def with_recipe(picture: bytes, recipe: Recipe) -> bytes:
+    """A copy of a PNG that carries this recipe instead of the one it was made with; its pixels' bytes stay the same.
+
+    Raises:
+        ImageError: the bytes are no PNG, or a damaged one.
+    """
+    texts = {
+        KEYWORD: canonical_json(recipe),
+        "parameters": parameters_line(recipe),
+        "Title": title(recipe),
+        "Software": tool(),
+        XMP_KEYWORD: xmp(recipe),
+    }
+    return with_text_chunks(picture, texts)
+
+
+def title(recipe: Recipe) -> str:
+    """'harbour.jpg in the style of waves.png'; of a blend every picture with its share."""
+    styles = recipe["style"]
+    named = [one["name"] if len(styles) == 1 else f"{one['share']:.4g} {one['name']}" for one in styles]
+    return _clean(f"{recipe['content']['name']} in the style of {' + '.join(named)}")
+
+
+def parameters_line(recipe: Recipe) -> str:
+    """The dialect of AUTOMATIC1111's web UI, which most viewers of made pictures show: a title, then `Name: value` pairs in a line."""
+    settings = recipe["settings"]
+    pairs: dict[str, Any] = {
+        "Steps": settings["steps"],
+        "Sampler": settings["recipe"],
+        "Seed": settings["seed"],
+        "Size": settings["size"],
+        "Model": settings["network"],
+        "Alpha": f"{recipe['alpha']:g}",
+        "Beta": f"{recipe['beta']:g}",
+        "Layers": recipe["layers"]["name"].replace(",", " "),
+        "Init": settings["init"],
+        "TV": f"{settings['tv']:g}" if settings["tv"] else None,
+        "Run": recipe["run_key"],
+        "Version": tool(),
+    }
+    return f"{title(recipe)}\n{_clean(', '.join(f'{name}: {value}' for name, value in pairs.items() if value is not None))}"
+
+
+def xmp(recipe: Recipe) -> str:
+    """An XMP packet (ISO 16684-1) with dc:title, dc:description and xmp:CreatorTool, for photo managers."""
+    description = parameters_line(recipe).split("\n")[1]
+    return (
+        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/">'
+        f"<dc:title>{_alternatives(title(recipe))}</dc:title>"
+        f"<dc:description>{_alternatives(description)}</dc:description>"
+        f"<xmp:CreatorTool>{escape(tool())}</xmp:CreatorTool>"
+        '</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
+    )
+
+
+def _alternatives(text: str) -> str:
+    return f'<rdf:Alt><rdf:li xml:lang="x-default">{escape(text)}</rdf:li></rdf:Alt>'
+
+
+def _clean(text: str) -> str:
+    """Without control characters: a PNG's text has no NUL, XML has none of them."""
+    return "".join(character for character in text if character.isprintable())

@@ -1,0 +1,109 @@
+"""Which workspace is looked at, and calm words for when it cannot be."""
+
+import contextlib
+import os
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import DBAPIError
+
+from db.artifacts import Artifacts
+from db.engine import head_revision, open_engine, schema_revision, storage_errors
+from db.workspace import Workspace, open_workspace
+from gallery.wording import plain
+from sweep.errors import InputError, StylesweepError, WorkspaceBusy
+
+WORKSPACE_VARIABLE = "STYLESWEEP_WORKSPACE"
+DEFAULT_WORKSPACE = "stylesweep-workspace"
+PATIENCE_MS = 3000
+"""How long a page waits for a locked database before it says so; a driver's transactions take milliseconds."""
+
+
+class NothingYet(InputError):
+    """There is no workspace, or nothing in it."""
+
+
+def workspace_folder() -> Path:
+    """The folder that the launcher was given."""
+    return Path(os.environ.get(WORKSPACE_VARIABLE) or DEFAULT_WORKSPACE).absolute()
+
+
+def command(*words: str) -> str:
+    """A command to copy, naming the workspace unless it is the one that would be taken anyway."""
+    elsewhere = workspace_folder().name != DEFAULT_WORKSPACE
+    place = ["--workspace", str(workspace_folder())] if elsewhere else []
+    return shlex.join(["stylesweep", *words, *place])
+
+
+def _impatient(_connection: Any, _record: Any) -> None:
+    _connection.execute(f"PRAGMA busy_timeout={PATIENCE_MS}")
+
+
+@st.cache_resource(ttl=60, max_entries=4)
+def _opened(folder: Path) -> Workspace:
+    """Looked at without a write where the schema is today's; else brought up to date, or refused if it is from a newer program."""
+    url = f"sqlite:///{folder / 'sweeps.db'}"
+    reader = open_engine(url, reader=True)
+    event.listen(reader, "connect", _impatient)
+    with storage_errors(url):
+        current = schema_revision(reader)
+    if current == head_revision():
+        return Workspace(folder=folder, url=url, artifacts=Artifacts(folder / "artifacts"))
+    return open_workspace(folder, create=False)
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[Connection]:
+    """A connection for looking at the workspace.
+
+    Raises:
+        NothingYet: there is no workspace.
+        StylesweepError: it cannot be read; the message says what to do.
+    """
+    folder = workspace_folder()
+    if not (folder / "sweeps.db").is_file():
+        raise NothingYet(f"there is no workspace in {folder} yet.")
+    workspace = _opened(folder)
+    engine = workspace.reader()
+    event.listen(engine, "connect", _impatient)
+    with storage_errors(workspace.url), engine.connect() as connection:
+        yield connection
+
+
+@contextlib.contextmanager
+def calm() -> Iterator[None]:
+    """Say in the page what went wrong with the workspace, instead of a traceback; anything else is a bug and passes."""
+    try:
+        yield
+    except NothingYet:
+        empty_state()
+    except WorkspaceBusy:
+        st.info("The workspace is busy: another program holds its database. This usually passes within seconds.")
+        st.button("Try again")
+    except StylesweepError as error:
+        _say(str(error))
+    except DBAPIError as error:
+        _opened.clear()
+        _say(f"the workspace's database could not be read ({error.orig}). Restore a backup, or open it with the program that wrote it.")
+
+
+def _say(message: str) -> None:
+    with st.container(width=900):
+        st.warning(plain(message[:1].upper() + message[1:]))
+        st.button("Try again")
+
+
+def empty_state() -> None:
+    """What to type when there is nothing to see."""
+    with st.container(width=720):
+        st.header("Nothing to see yet", anchor=False)
+        st.write("No sweep has been run in this workspace. Start with the demo, from the project's folder:")
+        st.code("make demo", language="bash")
+        st.write("Or run a sweep of your own:")
+        st.code(command("run", "SPEC.yaml"), language="bash")
+        st.caption(f"Workspace: {plain(str(workspace_folder()))}")
+        st.button("Look again")

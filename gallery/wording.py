@@ -1,0 +1,130 @@
+"""How values read on a page. No streamlit import."""
+
+import re
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import PurePath
+from typing import Any
+
+from db.browse import Choice, Range, Value
+
+SORT_LABELS = {
+    "balance": "Balance",
+    "content_kept": "Content kept",
+    "style_gained": "Style gained",
+    "plan": "Plan order",
+    "newest": "Newest",
+}
+SORT_HELP = (
+    "Balance is a heuristic: content kept to the power 0.4, times style gained to the power 0.6. Either yardstick alone picks the wrong "
+    "picture - the untouched photograph, or bare texture. Losses are no choice here: they cannot be compared across settings."
+)
+YARDSTICK_LABELS = {
+    "balance": "Balance",
+    "content_kept": "Content kept",
+    "style_gained": "Style gained",
+    "d_content": "Content distance",
+    "d_style": "Style distance",
+}
+YARDSTICK_MEANINGS = {
+    "balance": "A heuristic that weighs both: higher is better.",
+    "content_kept": "1 is the untouched photograph, 0 the style image pasted in.",
+    "style_gained": "0 is the untouched photograph, 1 the style's own statistics.",
+    "d_content": "Feature distance to the photograph: lower is closer.",
+    "d_style": "Gram matrix distance to the style image: lower is closer.",
+}
+PARAMETER_LABELS = {"tv": "TV weight"}
+STATE_LABELS = {
+    "done": "Done",
+    "running": "Running",
+    "queued": "Queued",
+    "failed": "Failed",
+    "diverged": "Diverged",
+    "quarantined": "Quarantined",
+    "cancelled": "Cancelled",
+}
+
+_MARKS = re.compile(r"([!-/:-@\[-`{-~])")
+
+
+def plain(text: str) -> str:
+    """Text of a user's as Markdown that shows just that text: no markup, no pictures, no links."""
+    return _MARKS.sub(r"\\\1", " ".join(text.split()))
+
+
+def label(name: str) -> str:
+    """A parameter's name at the head of a filter or a row."""
+    return PARAMETER_LABELS.get(name, name.capitalize())
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Short, without trailing zeros; a dash where nothing was measured."""
+    if value is None:
+        return "–"
+    return f"{value:.{digits}g}" if abs(value) < 1e6 or isinstance(value, float) else str(value)
+
+
+def shown(name: str, value: Value, *, short: bool = False) -> str:
+    """A parameter's value as people read it; short: fit for a caption."""
+    if value is None:
+        return "recipe's own" if name == "steps" else "–"
+    if isinstance(value, float):
+        return number(value)
+    if name == "size":
+        return f"{value} px"
+    text = str(value)
+    if short and name == "content":
+        text = PurePath(text).stem or text
+    if short and name == "style" and " + " not in text:
+        text = PurePath(text).stem or text
+    return text if not short or len(text) <= 28 else text[:27] + "…"
+
+
+def caption(parameters: Mapping[str, Any], names: Iterable[str]) -> str:
+    """What tells a tile from its neighbours: 'harbour · waves · beta 10 · gatys'."""
+    named = {"alpha", "beta", "steps", "seed", "tv", "init"}
+    return " · ".join(f"{name} {shown(name, parameters[name])}" if name in named else shown(name, parameters[name], short=True) for name in names)
+
+
+def choice_text(name: str, choice: Choice) -> str:
+    """A filter in words: '10, 100' or '1 to 300'."""
+    if isinstance(choice, Range):
+        return f"{number(choice.low)} to {number(choice.high)}"
+    return ", ".join(shown(name, value) for value in choice)
+
+
+def alternative(parameters: Mapping[str, Any]) -> str:
+    """Alternative text of a result: what the picture is of and how it was made."""
+    strength = f"beta {number(parameters['beta'])} to alpha {number(parameters['alpha'])}"
+    return f"{parameters['content']} in the style of {parameters['style']}, {strength}, layers {parameters['layers']}"
+
+
+def counted(amount: int, singular: str, plural: str | None = None) -> str:
+    """'1 run', '1,204 runs'."""
+    return f"{amount:,} {singular if amount == 1 else plural or singular + 's'}"
+
+
+def age(then: float, now: float | None = None) -> str:
+    """'just now', '3 min ago', '2 days ago'."""
+    seconds = max(0.0, (time.time() if now is None else now) - then)
+    if seconds < 60:
+        return "just now"
+    for size, name in ((86_400, "day"), (3600, "hour"), (60, "min")):
+        if seconds >= size:
+            amount = int(seconds // size)
+            return f"{amount} {name if amount == 1 or name == 'min' else name + 's'} ago"
+    raise AssertionError("unreachable")
+
+
+def duration(seconds: float | None) -> str:
+    """'0.8 s', '12 s', '3 min 5 s', '2 h 10 min'."""
+    if seconds is None:
+        return "–"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,0 +1,240 @@
+"""`stylesweep`: the commands, their options, and how errors reach the user (exit codes: docs/design.md, section 7)."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sweep import __version__
+from sweep.errors import InputError, Interrupted, StylesweepError
+
+app = typer.Typer(
+    name="stylesweep",
+    help="Sweeps over neural style transfer: run one YAML file of combinations, browse the results, export the best.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+WorkspaceOption = Annotated[
+    Path,
+    typer.Option("--workspace", "-w", envvar="STYLESWEEP_WORKSPACE", help="The folder that holds the results.", show_default=True),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+DEFAULT_WORKSPACE = Path("stylesweep-workspace")
+Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="The sweep's YAML file.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"stylesweep {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False) -> None:
+    """Shown by --help; see the app's own text."""
+
+
+@app.command()
+def plan(
+    spec: Spec,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    json: JsonOption = False,
+) -> None:
+    """Show what a sweep would run: combinations, runs shared and reused, time and disk. Runs nothing."""
+    from sweep.cli import running
+
+    running.plan(spec, workspace, as_json=json)
+
+
+@app.command()
+def run(
+    spec: Spec,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    address: Annotated[
+        str, typer.Option(help="`local` starts a Ray here; `auto` or host:port uses a running one; `inline` does without Ray.")
+    ] = "local",
+    json: JsonOption = False,
+    extend: Annotated[bool, typer.Option("--extend", help="Add a rather different file to the sweep of that name.")] = False,
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="When another process drives the workspace: wait and watch.")] = True,
+) -> None:
+    """Run a sweep, or resume it: what is done already is never run again."""
+    from sweep.cli import running
+
+    options = running.RunOptions(workspace=workspace, address=address, as_json=json, extend=extend, follow=follow)
+    raise typer.Exit(running.run(spec, options))
+
+
+@app.command()
+def status(
+    sweep: Annotated[str | None, typer.Argument(help="The sweep's name; all sweeps without it.")] = None,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    json: JsonOption = False,
+) -> None:
+    """Show where the sweeps stand."""
+    from sweep.cli import showing
+
+    showing.status(sweep, workspace, as_json=json)
+
+
+@app.command()
+def runs(
+    sweep: Annotated[str, typer.Argument(help="The sweep's name.")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    json: JsonOption = False,
+) -> None:
+    """List a sweep's combinations, the best first within each content-style pair."""
+    from sweep.cli import showing
+
+    showing.runs(sweep, workspace, as_json=json)
+
+
+@app.command()
+def logs(run: Annotated[str, typer.Argument(help="A run key, or its beginning.")], workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:
+    """Show every attempt at a run: where, how long, and the traceback if it failed."""
+    from sweep.cli import showing
+
+    showing.logs(run, workspace)
+
+
+@app.command()
+def retry(
+    what: Annotated[str, typer.Argument(metavar="SWEEP|RUN", help="A sweep's name, or a run key or its beginning.")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+) -> None:
+    """Queue failed, diverged, quarantined and cancelled runs again; `stylesweep run` then runs them."""
+    from sweep.cli import showing
+
+    showing.retry(what, workspace)
+
+
+@app.command()
+def gallery(
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port on 127.0.0.1.")] = 8501,
+) -> None:
+    """Serve the gallery on 127.0.0.1."""
+    from gallery.server import serve
+
+    serve(workspace, port)
+
+
+@app.command()
+def export(
+    sweep: Annotated[str, typer.Argument(help="The sweep's name.")],
+    out: Annotated[Path, typer.Option("--out", help="A folder, or a file that ends in .zip.")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    top: Annotated[int | None, typer.Option("--top", min=1, help="The best N of the sweep.")] = None,
+    per_pair: Annotated[int | None, typer.Option("--per-pair", min=1, help="The best N of each content-style pair.")] = None,
+    by: Annotated[str, typer.Option("--by", help="The yardstick to order by.")] = "balance",
+    inputs: Annotated[bool, typer.Option("--inputs/--no-inputs", help="Add the photographs and styles too.")] = True,
+) -> None:
+    """Write the best pictures with their recipes, a table and a contact sheet."""
+    from sweep.cli import taking
+
+    selection = taking.Selection(sweep=sweep, top=top, per_pair=per_pair, by=by)
+    raise typer.Exit(taking.export(selection, out, workspace, inputs=inputs))
+
+
+@app.command()
+def inspect(file: Annotated[Path, typer.Argument(help="A picture made by stylesweep, or a recipe.")], json: JsonOption = False) -> None:
+    """Show the recipe inside a picture."""
+    from sweep.cli import taking
+
+    taking.inspect(file, as_json=json)
+
+
+@app.command()
+def rerun(
+    what: Annotated[str, typer.Argument(metavar="FILE|RUN", help="A picture, a recipe, or a run key or its beginning.")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    size: Annotated[int | None, typer.Option(min=16, help="Another long side, in pixels.")] = None,
+    address: Annotated[str, typer.Option(help="As for `run`.")] = "local",
+    inputs: Annotated[Path | None, typer.Option("--inputs", help="A folder to look for the photograph and the styles in.")] = None,
+) -> None:
+    """Make a picture again from the recipe inside its file, larger if you like."""
+    from sweep.cli import taking
+
+    raise typer.Exit(taking.rerun(what, taking.RerunOptions(workspace=workspace, size=size, address=address, inputs=inputs)))
+
+
+@app.command()
+def sheet(
+    sweep: Annotated[str, typer.Argument(help="The sweep's name.")],
+    out: Annotated[Path, typer.Option("--out", help="The PNG file to write.")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+) -> None:
+    """Draw a sweep as one labelled contact sheet, a parameter along each axis."""
+    from sweep.cli import taking
+
+    taking.sheet(sweep, out, workspace)
+
+
+@app.command()
+def samples(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write them.")]) -> None:
+    """Write sample photographs and drawn styles to start with."""
+    from sweep.samples import write_samples
+
+    write_samples(folder, lambda line: typer.echo(line, err=True))
+
+
+weights_app = typer.Typer(help="Networks and their weights.", no_args_is_help=True)
+app.add_typer(weights_app, name="weights")
+
+
+@weights_app.command()
+def fetch(network: Annotated[str, typer.Argument(help="vgg19, vgg16 or vgg16-hed.")]) -> None:
+    """Download a network's weights and check them; done by `run` too when they are missing."""
+    from sweep.transfer.weights import fetch_weights
+
+    fetch_weights(network, lambda line: typer.echo(line, err=True))
+
+
+@weights_app.command("list")
+def list_weights() -> None:
+    """List the networks, what each downloads, and which are here."""
+    from sweep.cli import showing
+
+    showing.networks()
+
+
+def main() -> None:
+    """Run the command line; a user's error becomes one message and an exit code, never a traceback."""
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except StylesweepError as error:
+        _complain(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _complain("interrupted.")
+        sys.exit(Interrupted.exit_code)
+    except BrokenPipeError:  # `stylesweep runs x | head`
+        sys.stderr.close()
+        sys.exit(0)
+    except Exception as error:
+        sys.exit(_click_exit(error))
+
+
+def _click_exit(error: Exception) -> int:
+    """What typer's own exceptions mean; anything else is a bug of ours and keeps its traceback."""
+    exit_code = getattr(error, "exit_code", None)
+    show = getattr(error, "show", None)
+    if isinstance(error, typer.Abort):
+        return Interrupted.exit_code
+    if exit_code is None:
+        raise error
+    if callable(show):
+        show()
+        return InputError.exit_code
+    return int(exit_code)
+
+
+def _complain(message: str) -> None:
+    typer.echo(f"stylesweep: {message}", err=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,277 @@
+"""`plan` and `run`: from a YAML file to recorded results."""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from db import drivers, queries
+from db.store import Store
+from db.sweeps import SweepRecord, record_inputs, record_sweep
+from db.workspace import Workspace, open_workspace
+from sweep.cli.progress import JsonLines, Terminal, follow
+from sweep.cli.wording import amount_of_bytes, amount_of_time
+from sweep.errors import Interrupted
+from sweep.inputs import InputFile, inspect_inputs
+from sweep.plan import CPU_RATE, GPU_RATE, Plan, Speed, make_plan, own_weights, picture_sizes
+from sweep.spec import SweepSpec, load_spec
+from sweep.transfer.presets import network_info
+
+if TYPE_CHECKING:
+    from sweep.driver import Backend
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """The options of `run`."""
+
+    workspace: Path
+    address: str = "local"
+    as_json: bool = False
+    extend: bool = False
+    follow: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A sweep that has been read and checked, with everything that planning it needs."""
+
+    spec: SweepSpec
+    files: Mapping[Path, InputFile]
+    network_hash: Mapping[tuple[str, Path | None], str]
+
+
+def prepare(path: Path) -> Prepared:
+    """Read the file, look at every picture once, identify the networks. Nothing is written.
+
+    Raises:
+        InputError: something in the file or a picture is wrong.
+    """
+    from sweep.transfer.weights import network_hash
+
+    spec = load_spec(path)
+    files = inspect_inputs(spec.picture_paths())
+    for file in files.values():
+        for remark in file.remarks:
+            say(f"{file.path.name}: {remark}")
+    return Prepared(spec=spec, files=files, network_hash={pair: network_hash(*pair) for pair in spec.network_files()})
+
+
+def say(line: str) -> None:
+    """A message to the user; standard output is for answers."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def plan_in(prepared: Prepared, workspace: Workspace | None) -> Plan:
+    """Plan against what a workspace holds (None: nothing yet)."""
+    spec, files = prepared.spec, prepared.files
+    named = spec.combinations({path: file.sha256 for path, file in files.items()}, prepared.network_hash)
+    sizes = picture_sizes((file.sha256, file.width, file.height) for file in files.values())
+    slots = max(1, int((os.cpu_count() or 1) / spec.resources.cpus))
+    guess = GPU_RATE if spec.resources.gpus else CPU_RATE * spec.resources.cpus
+    if workspace is None:
+        return make_plan(spec, named, sizes, lambda _: {}, Speed(rate=guess, slots=slots, measured=False))
+    with workspace.reader().connect() as connection:
+        rate = queries.measured_rate(connection, spec.axes["network"].values[0])
+        speed = Speed(rate=rate or guess, slots=slots, measured=rate is not None)
+        return make_plan(spec, named, sizes, lambda keys: queries.states_of(connection, keys), speed)
+
+
+def plan(path: Path, folder: Path, *, as_json: bool) -> None:
+    """`stylesweep plan`."""
+    prepared = prepare(path)
+    exists = (folder / "sweeps.db").is_file()
+    made = plan_in(prepared, open_workspace(folder, create=False) if exists else None)
+    if as_json:
+        numbers = {key: value for key, value in asdict_shallow(made).items() if key not in ("planned", "name")}
+        print(json.dumps({"sweep": made.name, **numbers}))
+        return
+    print(describe(made, prepared.spec))
+
+
+def asdict_shallow(made: Plan) -> dict[str, Any]:
+    """The plan's fields, the combinations themselves not unfolded."""
+    return {name: getattr(made, name) for name in made.__dataclass_fields__}
+
+
+def describe(made: Plan, spec: SweepSpec) -> str:
+    """A plan in words."""
+    lines = [f"{made.name}: {_count(made.combinations, 'combination')} need {_count(made.runs, 'run')}"]
+    axes = [f"{len(spec.contents)} content", f"{len(spec.styles)} style"]
+    axes += [f"{len(axis.values)} {name}" for name, axis in spec.axes.items() if len(axis.values) > 1]
+    lines.append(f"  grid      {' x '.join(axes)}")
+    if made.runs < made.combinations:
+        lines.append(f"  shared    {made.combinations - made.runs} combinations have the beta/alpha ratio of another and share its run")
+    if made.reused:
+        lines.append(f"  reused    {made.reused} are done already in this workspace")
+    lines.append(f"  to run    {made.to_run}")
+    if made.to_run:
+        basis = "from runs made here" if made.measured else "a rough guess, nothing was measured here yet"
+        each = amount_of_time(made.seconds_per_run)
+        lines.append(f"  time      about {amount_of_time(made.seconds)} on {_count(made.slots, 'worker')}, {each} a run ({basis})")
+        lines.append(f"  disk      about {amount_of_bytes(made.bytes)}")
+    return "\n".join(lines)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def run(path: Path, options: RunOptions) -> int:
+    """`stylesweep run`: record the sweep, then drive the workspace or follow who does. Returns the exit code."""
+    prepared = prepare(path)
+    ensure_weights(prepared.spec)
+    workspace = open_workspace(options.workspace, create=True)
+    made = plan_in(prepared, workspace)
+    say(describe(made, prepared.spec))
+    store = Store(workspace.writer(), workspace.artifacts)
+    record_inputs(store, (file.picture() for file in prepared.files.values()))
+    resources = prepared.spec.resources.model_dump() | {"weights": own_weights(prepared.spec, prepared.network_hash)}
+    record = SweepRecord(
+        name=made.name, spec_text=prepared.spec.text, spec_path=str(path.absolute()), search_seed=None, resources=resources
+    )
+    record_sweep(store, record, made.planned, extend=options.extend)
+    del prepared
+    settle(workspace, store, made, options)
+    return conclude(workspace, made.name, options)
+
+
+def settle(workspace: Workspace, store: Store, made: Plan, options: RunOptions) -> None:
+    """Until nothing of the sweep is queued or running: drive the workspace, or follow the driver that does.
+
+    Raises:
+        Interrupted: Ctrl-C or SIGTERM; what was running is queued again.
+    """
+    while not _is_settled(workspace, made.name):
+        owner, holder = drivers.become_driver(store.engine, options.address)
+        if owner is not None:
+            _drive(workspace, store, owner, made, options)
+            continue
+        assert holder is not None
+        say(f"another process (pid {holder.pid} on {holder.host.split('/')[0]}) drives this workspace and takes the sweep up.")
+        if not options.follow:
+            return
+        with _stopping() as stop:
+            follow(workspace, made.name, stop)
+            if stop():
+                raise Interrupted("no longer following; the sweep goes on in the other process.")
+
+
+def _is_settled(workspace: Workspace, name: str) -> bool:
+    with workspace.reader().connect() as connection:
+        row = queries.sweep_named(connection, name)
+    return row.settled == row.runs
+
+
+def _drive(workspace: Workspace, store: Store, owner: str, made: Plan, options: RunOptions) -> None:
+    from sweep.driver import Driver
+
+    backend: Backend | None = None
+    try:
+        backend = make_backend(workspace, options.address)
+        watcher = JsonLines() if options.as_json else Terminal(workspace, made)
+        with _stopping() as stop, watcher:
+            finished = Driver(store, backend, owner, watcher).drive(stop)
+    except BaseException:
+        _resign_quietly(store, owner)
+        raise
+    finally:
+        if backend is not None:
+            backend.stop()
+    if not finished:
+        with workspace.reader().connect() as connection:
+            row = queries.sweep_named(connection, made.name)
+        raise Interrupted(
+            f"interrupted: {row.settled} of {row.runs} runs are finished, the rest is queued. "
+            "Go on with the same command; nothing is run twice."
+        )
+
+
+def _resign_quietly(store: Store, owner: str) -> None:
+    """The next driver finds leftovers by itself, so a full disk here must not hide the error that led to it."""
+    try:
+        drivers.resign(store.engine, owner)
+    except Exception as error:
+        say(f"stylesweep: what was running could not be queued again ({error}); the next run of this command does that.")
+
+
+def make_backend(workspace: Workspace, address: str) -> "Backend":
+    """Where runs are executed.
+
+    Raises:
+        InputError: the address is not understood.
+        SurroundingsError: no Ray answers.
+    """
+    from sweep.driver_inputs import WorkspaceInputs
+
+    inputs = WorkspaceInputs(workspace)
+    if address == "inline":
+        from sweep.in_process import InProcess
+
+        return InProcess(inputs)
+    from sweep.cluster import RayCluster
+
+    if address == "local":
+        say("starting a local Ray ...")
+    return RayCluster(address, inputs)
+
+
+def ensure_weights(spec: SweepSpec) -> None:
+    """Fetch what is missing before anything is recorded; the yardsticks need their own network too.
+
+    Raises:
+        WeightsError: they cannot be had.
+    """
+    from sweep.transfer.weights import cache_folder, fetch_weights, load_weights
+    from sweep.transfer.yardsticks import NETWORK
+
+    for network, file in {(NETWORK, None): None, **spec.network_files()}:
+        if file is None and not (cache_folder() / f"{network}.safetensors").is_file():
+            info = network_info(network)
+            say(f"{network}: fetching the weights ({amount_of_bytes(info.download_bytes)}, once) ...")
+            fetch_weights(network, lambda line: say(f"  {line}"))
+        elif file is not None:
+            load_weights(network, file)
+
+
+@contextmanager
+def _stopping() -> Iterator[Callable[[], bool]]:
+    """Within, Ctrl-C and SIGTERM ask for an orderly end; a second Ctrl-C ends at once."""
+    asked: list[float] = []
+
+    def ask(signum: int, _frame: Any) -> None:
+        if asked and signum == signal.SIGINT:
+            raise KeyboardInterrupt
+        asked.append(time.monotonic())
+
+    before = {which: signal.signal(which, ask) for which in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for which, handler in before.items():
+            signal.signal(which, handler)
+
+
+def conclude(workspace: Workspace, name: str, options: RunOptions) -> int:
+    """Say how the sweep ended and where to look; 0 if every run is done, else 1."""
+    from sweep.cli import showing
+
+    with workspace.reader().connect() as connection:
+        row = queries.sweep_named(connection, name)
+    bad = {state: row.states[state] for state in ("failed", "diverged", "quarantined", "cancelled") if row.states.get(state)}
+    if options.as_json:
+        print(json.dumps({"event": "ended", "sweep": name, "runs": row.runs, "states": dict(row.states)}), flush=True)
+    else:
+        showing.print_best(workspace, name)
+        if bad:
+            counts = ", ".join(f"{number} {state}" for state, number in bad.items())
+            say(f"{counts}: `stylesweep logs RUN` says why; `stylesweep retry {name}` queues them again.")
+        here = "" if options.workspace == Path("stylesweep-workspace") else f" --workspace {options.workspace}"
+        say(f"look at them: stylesweep gallery{here}")
+    return 1 if bad else 0
