@@ -5,6 +5,7 @@ import errno
 import hashlib
 import os
 import re
+import secrets
 from pathlib import Path
 
 from sweep.errors import StorageError
@@ -36,9 +37,9 @@ class Artifacts:
         """
         sha256 = hashlib.sha256(data).hexdigest()
         target = self.path(sha256, suffix)
-        if target.is_file() and target.stat().st_size == len(data):
-            return sha256
         try:
+            if target.is_file() and target.read_bytes() == data:  # not by size alone: running again is how damage is repaired
+                return sha256
             write_durably(target, data)
         except OSError as error:
             raise storage_error(target, error) from error
@@ -67,7 +68,8 @@ def write_durably(target: Path, data: bytes) -> None:
         OSError: as the operating system says; no partial file stays behind.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    # A random part: two threads, or two hosts on a shared folder, may write the same file at the same moment.
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
     try:
         with partial.open("wb") as file:
             file.write(data)

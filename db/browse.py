@@ -1,4 +1,6 @@
-"""What the gallery asks: one page of runs under filters, in an order, with counts per value. A tile is a run; filters speak of combinations.
+"""What the gallery asks: one page of runs under filters, in an order, with counts per value.
+
+A tile is a run; filters speak of combinations.
 
 `asof` freezes what is on screen: a run that finished later (finished_seq > asof) still counts as running, so that no tile moves
 under the reader's hand while a sweep runs.
@@ -11,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Subquery, and_, case, distinct, func, or_, select
 
-from db.models import RUN_STATES, Combination, Run, Sweep
+from db.models import RUN_STATES, Combination, Image, Run, Sweep
 from db.queries import PARAMETERS, RISING, Result, results
 
 NUMBERS: Mapping[str, type] = {"alpha": float, "beta": float, "size": int, "steps": int, "seed": int, "tv": float}
@@ -93,7 +95,7 @@ class Neighbours:
 
 def newest_seq(connection: Connection) -> int:
     """The highest finished_seq there is, or 0: the `asof` of a look taken now."""
-    return connection.execute(select(func.coalesce(func.max(Run.finished_seq), 0))).scalar_one()
+    return connection.execute(select(func.max(Run.finished_seq))).scalar() or 0
 
 
 def new_since(connection: Connection, sweeps: Sequence[str], asof: int) -> int:
@@ -249,12 +251,17 @@ def front_points(connection: Connection, sweeps: Sequence[str], asof: int) -> li
     for row in connection.execute(statement):
         if math.isfinite(row.content_kept) and math.isfinite(row.style_gained):
             group = (row.content_sha256, row.style_sha256, row.style, row.protocol or "")
-            points.append(
-                FrontPoint(run_key=row.run_key, group=group, content_kept=row.content_kept, style_gained=row.style_gained)
-            )
+            points.append(FrontPoint(run_key=row.run_key, group=group, content_kept=row.content_kept, style_gained=row.style_gained))
     return points
 
 
 def sharing(connection: Connection, run_key: str) -> list[Result]:
     """The combinations that need a run, in any sweep; at most 200."""
     return results(connection, Run.run_key == run_key, limit=200)
+
+
+def shapes(connection: Connection, thumbnails: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Thumbnail -> width and height of its picture, for at most 500 of them."""
+    columns = (Image.thumbnail, Image.width, Image.height)
+    rows = connection.execute(select(*columns).where(Image.thumbnail.in_(thumbnails[:500])))
+    return {str(thumbnail): (width, height) for thumbnail, width, height in rows}

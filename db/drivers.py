@@ -30,9 +30,13 @@ class DriverRow:
 
     def alive(self) -> bool:
         """Whether it still hands out tasks, as far as this process can tell."""
-        if time.time() - self.heartbeat > LEASE_SECONDS:
-            return False
-        return self.host != this_host() or process_start(self.pid) == self.process_started
+        if self.host == this_host():
+            started = process_start(self.pid)
+            if started is None or started != self.process_started:
+                return False
+            if started:  # the very process: it may be slow, starting Ray or asleep with the laptop, but it is there
+                return True
+        return time.time() - self.heartbeat <= LEASE_SECONDS
 
 
 def this_host() -> str:

@@ -75,14 +75,13 @@ def upgrade(url: str) -> None:
         StorageError: it cannot be opened, or a foreign key is broken after the migration.
     """
     with storage_errors(url):
-        engine = open_engine(url)
-        current = schema_revision(engine)
+        current = schema_revision(open_engine(url, reader=True))  # a look must not wait for a writer, nor hold one up
         if current == head_revision():
             return
         known = {script.revision for script in ScriptDirectory.from_config(migrations_config()).walk_revisions()}
         if current is not None and current not in known:
             raise InputError(f"{url} was written by a newer stylesweep (schema {current}); install that version to open it.")
-        _migrate(engine)
+        _migrate(open_engine(url))
 
 
 def _migrate(engine: Engine) -> None:
@@ -116,6 +115,8 @@ def storage_errors(url: str) -> Iterator[None]:
             "unable to open": "it cannot be opened: check that the folder exists and may be written.",
             "not a database": "it is not a SQLite database: choose another --workspace, or restore a backup.",
             "malformed": "the file is damaged: restore a backup.",
+            "already exists": "it holds tables of another program: choose another --workspace.",
+            "no such": "it is not complete, or was made by another program: choose another --workspace, or restore a backup.",
             "disk i/o": "the disk reported an error: check that it has space left and is healthy.",
         }
         for word, remedy in remedies.items():

@@ -115,7 +115,7 @@ class Run(Base):
     created_at: Mapped[float]
     finished_at: Mapped[float | None]
     finished_seq: Mapped[int | None] = mapped_column(unique=True)
-    """Rises by one with every finished run: what is new since a look is `finished_seq > seen`."""
+    """Rises with every finished run and is never given twice: what is new since a look is `finished_seq > seen`."""
 
     @staticmethod
     def claimed() -> "Exists":

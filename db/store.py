@@ -219,10 +219,20 @@ def _held(connection: Connection, owner: str, event: events.Event) -> int | None
 
 def _settle(connection: Connection, run_id: int, state: str, **values: Any) -> None:
     """From running to a finished state; the caller has checked, in this transaction, that the run is held."""
-    following = select(func.coalesce(func.max(Run.finished_seq), 0) + 1).scalar_subquery()
-    values |= {"state": state, "owner": None, "lease": None, "finished_at": time.time(), "finished_seq": following}
+    values |= {"state": state, "owner": None, "lease": None, "finished_at": time.time(), "finished_seq": _next_seq(connection)}
     changed = connection.execute(update(Run).where(Run.id == run_id, Run.state == "running").values(**values))
     assert changed.rowcount == 1, f"run {run_id} was not running"
+
+
+def _next_seq(connection: Connection) -> int:
+    """Above every number given before, also to a run that was queued again and has none now: attempts are never deleted.
+
+    While a run is running it has one attempt that is, so this counts the attempts that have ended; both counts come from an index.
+    """
+    running = connection.execute(select(func.count()).where(Run.state == "running")).scalar_one()
+    newest = connection.execute(select(func.max(Attempt.id))).scalar() or 0
+    highest = connection.execute(select(func.max(Run.finished_seq))).scalar() or 0
+    return max(newest - running, highest) + 1
 
 
 def _update_attempt(connection: Connection, run_id: int, number: int, **values: Any) -> None:
@@ -239,7 +249,8 @@ def _claim_one(connection: Connection, owner: str, row: Any) -> ClaimedRun:
         update(Run).where(Run.id == row.id).values(state="running", owner=owner, attempts=number, lease=now + LEASE_SECONDS, error=None)
     )
     connection.execute(insert(Attempt).values(run_id=row.id, number=number, owner=owner, created_at=now))
-    connection.execute(delete(LossPoint).where(LossPoint.run_id == row.id))  # a new attempt starts at step 0
+    for table in (LossPoint, Snapshot):  # a new attempt starts at step 0
+        connection.execute(delete(table).where(table.run_id == row.id))
     wanted = (
         select(Sweep.name, Sweep.resources, Combination.alpha, Combination.beta, Combination.layers)
         .join(Combination, Combination.sweep_id == Sweep.id)
@@ -267,6 +278,14 @@ def _claim_one(connection: Connection, owner: str, row: Any) -> ClaimedRun:
 
 
 def queue_settled(connection: Connection, run_ids: Sequence[int], states: tuple[str, ...]) -> int:
-    queued = {"state": "queued", "error": None, "finished_seq": None, "finished_at": None, "killed_workers": 0}
+    queued = {
+        "state": "queued",
+        "error": None,
+        "finished_seq": None,
+        "finished_at": None,
+        "killed_workers": 0,
+        "steps": None,
+        "seconds": None,
+    }
     statement = update(Run).where(Run.id == bindparam("which"), Run.state.in_(states)).values(**queued)
     return sum(connection.execute(statement, {"which": run_id}).rowcount for run_id in run_ids)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import URL, Engine
 
 from db.artifacts import Artifacts, storage_error
 from db.engine import open_engine, upgrade
@@ -44,6 +44,7 @@ def open_workspace(folder: Path, *, create: bool, url: str | None = None) -> Wor
         (folder / "artifacts").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise storage_error(folder, error) from error
-    url = url or f"sqlite:///{database}"
+    # Not an f-string: a question mark or a percent sign in the folder's name would end the path, or change it.
+    url = url or URL.create("sqlite", database=str(database)).render_as_string(hide_password=False)
     upgrade(url)
     return Workspace(folder=folder, url=url, artifacts=Artifacts(folder / "artifacts"))

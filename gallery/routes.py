@@ -27,6 +27,15 @@ MEDIA_TYPES = {
 # A file is named by its content, so what a browser has kept never goes stale. No sniffing: a picture stays a picture.
 FOUND_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 MISSING_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+ICON_URL = "/app/static/icon.svg"
+_ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="5" fill="#4a4a4a"/>'
+    + "".join(
+        f'<rect x="{5 + 8 * (n % 3)}" y="{5 + 8 * (n // 3)}" width="6" height="6" fill="{colour}"/>'
+        for n, colour in enumerate(("#e9e2d0", "#d9b76a", "#c0712e", "#b9c4c9", "#7c9a8e", "#8d5a3b", "#5b7f9e", "#3d6697", "#27364d"))
+    )
+    + "</svg>"
+)
 _NAME = re.compile(r"([0-9a-f]{64})\.([a-z0-9]{1,8})")
 
 
@@ -55,7 +64,7 @@ class Pictures:
 
     def routes(self) -> list[Route]:
         """GET and HEAD."""
-        return [Route("/app/static/t/{name}", self.thumbnail), Route("/app/static/f/{name}", self.original)]
+        return [Route(ICON_URL, _icon), Route("/app/static/t/{name}", self.thumbnail), Route("/app/static/f/{name}", self.original)]
 
     def thumbnail(self, request: Request) -> Response:
         """/app/static/t/{sha256}.webp"""
@@ -98,6 +107,11 @@ def _is_thumbnail(connection: Connection, sha256: str, suffix: str) -> bool:
 
 def _is_original(connection: Connection, sha256: str, suffix: str) -> bool:
     return connection.execute(select(Image.format).where(Image.sha256 == sha256)).scalar() == suffix
+
+
+def _icon(_request: Request) -> Response:
+    """The page's own icon: an icon named in Streamlit's way would be fetched from another host."""
+    return Response(_ICON, media_type="image/svg+xml", headers=FOUND_HEADERS | {"Cache-Control": "public, max-age=3600"})
 
 
 def _missing() -> Response:

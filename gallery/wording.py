@@ -44,6 +44,8 @@ STATE_LABELS = {
     "cancelled": "Cancelled",
 }
 
+NOTHING = "\N{EN DASH}"
+"""Where there is no value."""
 _MARKS = re.compile(r"([!-/:-@\[-`{-~])")
 
 
@@ -60,14 +62,14 @@ def label(name: str) -> str:
 def number(value: float | None, digits: int = 4) -> str:
     """Short, without trailing zeros; a dash where nothing was measured."""
     if value is None:
-        return "–"
-    return f"{value:.{digits}g}" if abs(value) < 1e6 or isinstance(value, float) else str(value)
+        return NOTHING
+    return re.sub(r"e([+-])0*", lambda match: "e" + match[1].strip("+"), f"{value:.{digits}g}")
 
 
 def shown(name: str, value: Value, *, short: bool = False) -> str:
     """A parameter's value as people read it; short: fit for a caption."""
     if value is None:
-        return "recipe's own" if name == "steps" else "–"
+        return "recipe's own" if name == "steps" else NOTHING
     if isinstance(value, float):
         return number(value)
     if name == "size":
@@ -83,7 +85,11 @@ def shown(name: str, value: Value, *, short: bool = False) -> str:
 def caption(parameters: Mapping[str, Any], names: Iterable[str]) -> str:
     """What tells a tile from its neighbours: 'harbour · waves · beta 10 · gatys'."""
     named = {"alpha", "beta", "steps", "seed", "tv", "init"}
-    return " · ".join(f"{name} {shown(name, parameters[name])}" if name in named else shown(name, parameters[name], short=True) for name in names)
+    parts = []
+    for name in names:
+        text = shown(name, parameters[name], short=True)
+        parts.append(f"{name} {text}" if name in named else text)
+    return " · ".join(parts)
 
 
 def choice_text(name: str, choice: Choice) -> str:
@@ -119,7 +125,7 @@ def age(then: float, now: float | None = None) -> str:
 def duration(seconds: float | None) -> str:
     """'0.8 s', '12 s', '3 min 5 s', '2 h 10 min'."""
     if seconds is None:
-        return "–"
+        return NOTHING
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)

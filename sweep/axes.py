@@ -11,7 +11,7 @@ from sweep.combination import LayerSet, Settings, round_significant
 from sweep.errors import SpecError
 from sweep.transfer.presets import DEFAULT_LAYER_SET, LAYER_SETS, NETWORKS, RECIPES
 from sweep.transfer.recipe import SMALLEST_SIDE, Init
-from sweep.yaml_file import Key, YamlFile
+from sweep.yaml_file import Key, YamlFile, short
 
 MAX_COUNT = 10_000
 MAX_SIZE = 8192
@@ -35,9 +35,19 @@ class Parameter:
     numeric: type[int] | type[float] | None = None
 
 
+def is_number(value: Any) -> bool:
+    """Whether it is a finite int or float; True and False are none, nor is a whole number too large for a float."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
 def _number(low: float, high: float, what: str) -> Callable[[Any, Path], float]:
     def read(value: Any, _folder: Path) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not low <= value <= high:
+        if not is_number(value) or not low <= value <= high:
             raise ValueError(what)
         return float(value)
 
@@ -48,9 +58,7 @@ def _integer(low: int, high: int, what: str, *, none: bool = False) -> Callable[
     def read(value: Any, _folder: Path) -> int | None:
         if value is None and none:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != value or value in (math.inf, -math.inf):
-            raise ValueError(what)
-        if int(value) != value or not low <= value <= high:
+        if not is_number(value) or int(value) != value or not low <= value <= high:
             raise ValueError(what)
         return int(value)
 
@@ -94,8 +102,8 @@ def _layer_weights(layers: Any, how: str) -> dict[str, float]:
         return dict.fromkeys(layers, 1.0)
     if isinstance(layers, Mapping) and layers:
         for name, weight in layers.items():
-            if isinstance(weight, bool) or not isinstance(weight, int | float):
-                raise ValueError(f"the weight of {name} is {weight!r}; it must be a number")
+            if not is_number(weight):
+                raise ValueError(f"the weight of {name} is {short(weight)}; it must be a finite number, zero or more")
         return {name: float(weight) for name, weight in layers.items()}
     raise ValueError(how)
 
@@ -103,8 +111,12 @@ def _layer_weights(layers: Any, how: str) -> dict[str, float]:
 def _own_file(value: Any, folder: Path) -> Path | None:
     if value is None:
         return None
-    path = folder / Path(str(value)).expanduser()
-    if not path.is_file():
+    try:
+        path = folder / Path(str(value)).expanduser()
+        there = path.is_file()
+    except (OSError, RuntimeError, ValueError):  # too long a name, no such user for ~name, a null byte
+        there = False
+    if not there:
         raise ValueError(f"there is no such file in {folder.absolute()}; give a .safetensors, .pth, .pt or .h5 file, or leave it out")
     return path.absolute()
 
@@ -188,9 +200,8 @@ def _read(file: YamlFile, key: Key, value: Any, folder: Path) -> Any:
     name = next(str(part) for part in key[1:] if part in PARAMETERS)
     try:
         return PARAMETERS[name].read(value, folder)
-    except (ValueError, OverflowError) as error:
-        text = repr(value)
-        raise SpecError(f"{file.where(key)}: {text if len(text) < 80 else text[:77] + '...'} is not allowed: {error}.") from error
+    except ValueError as error:
+        raise SpecError(f"{file.where(key)}: {short(value)} is not allowed: {error}.") from error
 
 
 def _spaced(file: YamlFile, key: Key, given: Mapping[str, Any]) -> list[float]:
@@ -202,17 +213,17 @@ def _spaced(file: YamlFile, key: Key, given: Mapping[str, Any]) -> list[float]:
     distribution = given.get("distribution", "uniform")
     if distribution not in DISTRIBUTIONS:
         where = file.where((*key, "distribution"))
-        raise SpecError(f"{where}: {distribution!r} is not allowed: choose one of {', '.join(DISTRIBUTIONS)}.")
+        raise SpecError(f"{where}: {short(distribution)} is not allowed: choose one of {', '.join(DISTRIBUTIONS)}.")
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MAX_COUNT:
         raise SpecError(
-            f"{file.where((*key, 'count'))}: {count!r} is not allowed: in a grid `count` says how many values, from 1 to {MAX_COUNT:,}."
+            f"{file.where((*key, 'count'))}: {short(count)} is not allowed: `count` says how many values, from 1 to {MAX_COUNT:,}."
         )
     for end, value in (("min", low), ("max", high)):
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise SpecError(f"{file.where((*key, end))}: {value!r} is not allowed: {end} is a finite number.")
+        if not is_number(value):
+            raise SpecError(f"{file.where((*key, end))}: {short(value)} is not allowed: {end} is a finite number.")
     if low > high or (distribution == "log_uniform_values" and low <= 0):
         needs = "min must not be above max" if low > high else "min must be above zero for log_uniform_values"
-        raise SpecError(f"{file.where((*key, 'min'))}: {low!r} is not allowed: {needs} (max is {high!r}).")
+        raise SpecError(f"{file.where((*key, 'min'))}: {short(low)} is not allowed: {needs} (max is {short(high)}).")
     values = _between(low, high, count, logarithmic=distribution == "log_uniform_values")
     return [round(value) for value in values] if parameter.numeric is int else values
 
@@ -222,8 +233,7 @@ def _between(low: float, high: float, count: int, *, logarithmic: bool) -> list[
         return [float(low)]
     shares = [index / (count - 1) for index in range(count)]
     if logarithmic:
-        ratio = math.log(high) - math.log(low)
-        inner = [low * math.exp(ratio * share) for share in shares]
+        inner = [math.exp(math.log(low) * (1 - share) + math.log(high) * share) for share in shares]
     else:
         inner = [low * (1 - share) + high * share for share in shares]
     return [float(low), *(round_significant(value) for value in inner[1:-1]), float(high)]

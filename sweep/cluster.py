@@ -6,6 +6,7 @@ positions, so the driver owns retries; weights and pictures as numpy, nested in 
 travelled and a process that has cached what it needs never fetches them.
 """
 
+import contextlib
 import os
 import socket
 from collections import OrderedDict
@@ -25,10 +26,11 @@ from ray.exceptions import (
     ObjectLostError,
     OutOfMemoryError,
     RayError,
+    RayTaskError,
 )
 
 from sweep import worker
-from sweep.errors import InputError, SurroundingsError
+from sweep.errors import InputError, StylesweepError, SurroundingsError
 from sweep.events import Crashed, Diverged, Event, Failed, Finished, Started
 from sweep.transfer import yardsticks
 from sweep.transfer.presets import NETWORKS
@@ -97,6 +99,7 @@ class RayCluster:
         self._pictures: OrderedDict[PictureKey, ObjectRef[np.ndarray]] = OrderedDict()
         self._networks: dict[WeightsKey, ObjectRef[dict[str, Any]]] = {}
         self._tasks: dict[Any, Task] = {}
+        self._refused: list[Event] = []
         _connect(address)
 
     def slots(self, resources: Mapping[str, Any]) -> int:
@@ -113,22 +116,26 @@ class RayCluster:
         return slots
 
     def submit(self, request: RunRequest, resources: Mapping[str, Any]) -> None:
-        """One streaming task."""
+        """One streaming task. A run whose pictures or weights cannot be had fails by itself, as it would inside a worker."""
         cpus, gpus = self._wanted(resources)
         request = replace(request, gpus=gpus)
-        inputs = self._stored(request)
+        try:
+            inputs = self._stored(request)
+        except (StylesweepError, OSError) as error:
+            self._refused.append(worker.failure(request, error))
+            return
         name = f"stylesweep:{request.run_key[:11]}:a{request.attempt}"
         stream = run_task.options(num_cpus=cpus, num_gpus=gpus, name=name).remote(request, inputs)
         self._tasks[stream] = Task(request=request, stream=stream, inputs=inputs)
 
     def events(self, timeout: float) -> list[Event]:
         """Everything that has arrived, of all tasks in turn; waits only while nothing has."""
-        if not self._tasks:
-            return []
+        told, self._refused = self._refused, []
+        if told or not self._tasks:
+            return told
         ready, _ = ray.wait(list(self._tasks), num_returns=1, timeout=timeout, fetch_local=False)
         if ready:  # whoever is ready by now, not only the first in the list
             ready, _ = ray.wait(list(self._tasks), num_returns=len(self._tasks), timeout=0, fetch_local=False)
-        told: list[Event] = []
         for stream in ready:
             task = self._tasks[stream]
             told.extend(_drain(task))
@@ -138,8 +145,9 @@ class RayCluster:
 
     def stop(self) -> None:
         """Kill what is running; a local Ray is shut down, another one is only left."""
-        for stream in self._tasks:
-            ray.cancel(stream, force=True)
+        with contextlib.suppress(RayError):  # a cluster that is gone has nothing left to cancel
+            for stream in self._tasks:
+                ray.cancel(stream, force=True)
         self._tasks.clear()
         ray.shutdown()
 
@@ -208,6 +216,8 @@ def _kind(error: RayError) -> tuple[str, str]:
         return "oom", f"Ray ended the worker because its node ran out of memory: {first_line}"
     if isinstance(error, NodeDiedError | LocalRayletDiedError | ObjectLostError):
         return "lost", f"its node was lost: {first_line}"
+    if isinstance(error, RayTaskError):  # raised around worker.run, which raises nothing: the cause stands last
+        return "crashed", str(error).strip().splitlines()[-1]
     return "crashed", f"{type(error).__name__}: {first_line}"
 
 

@@ -15,8 +15,9 @@ Weights = tuple[tuple[str, float], ...]
 
 
 def round_significant(value: float, digits: int = 10) -> float:
-    """Round to significant digits, so that 0.1 + 0.2 and 0.3 name the same run."""
-    return float(f"{value:.{digits - 1}e}")
+    """Round to significant digits, so that 0.1 + 0.2 and 0.3 name the same run; no negative zero."""
+    # By way of 15 digits: 1/32768 = 3.0517578125e-05 lies half-way, and an error in its 17th digit must not decide.
+    return float(f"{float(f'{value:.14e}'):.{digits - 1}e}") + 0.0
 
 
 def normalised_weights(weights: Mapping[str, float] | Iterable[tuple[str, float]]) -> Weights:
@@ -29,10 +30,15 @@ def normalised_weights(weights: Mapping[str, float] | Iterable[tuple[str, float]
     for name, weight in pairs.items():
         if not math.isfinite(weight) or weight < 0:
             raise ValueError(f"the weight of {name} is {weight}; it must be a finite number, zero or more")
-    total = math.fsum(pairs.values())
+    try:
+        total = math.fsum(pairs.values())
+    except OverflowError:
+        raise ValueError("the weights are too large: their sum is out of the range of numbers") from None
     if not pairs or total == 0:
         raise ValueError("at least one weight must be above zero")
-    return tuple(sorted((name, round_significant(weight / total)) for name, weight in pairs.items() if weight > 0))
+    if abs(total - 1) < 1e-8:  # normalised before: dividing again would move the last digit, and with it the run key
+        total = 1.0
+    return tuple(sorted((name, round_significant(weight / total)) for name, weight in pairs.items() if weight / total > 0))
 
 
 def normalised_ratio(alpha: float, beta: float) -> tuple[float, float]:
@@ -55,6 +61,20 @@ def normalised_ratio(alpha: float, beta: float) -> tuple[float, float]:
         raise ValueError(f"beta / alpha = {beta} / {alpha} is out of the range of numbers")
     ratio = round_significant(ratio)
     return 1 / (1 + ratio), ratio / (1 + ratio)
+
+
+def normalised_tv(tv: float, alpha: float, beta: float) -> float:
+    """The weight of total variation beside an alpha and a beta that were scaled to sum 1.
+
+    Raises:
+        ValueError: it is negative or not finite, or the scaled weight cannot be represented.
+    """
+    if not math.isfinite(tv) or tv < 0:
+        raise ValueError(f"tv is {tv}; it must be a finite number, zero or more")
+    scaled = tv / (alpha + beta)
+    if not math.isfinite(scaled) or (scaled == 0) != (tv == 0):
+        raise ValueError(f"tv / (alpha + beta) = {tv} / ({alpha} + {beta}) is out of the range of numbers")
+    return round_significant(scaled)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,10 +134,9 @@ class Combination:
     settings: Settings
 
     def run_settings(self) -> "RunSettings":
-        """The run this combination needs; combinations of equal ratio need the same one."""
+        """The run this combination needs; combinations of equal ratio need the same one. Raises ValueError for impossible weights."""
         alpha, beta = normalised_ratio(self.alpha, self.beta)
-        # Not math.fsum: alpha + beta may overflow only where the ratio does too, and that is refused above.
-        tv = round_significant(self.settings.tv / (self.alpha + self.beta))
+        tv = normalised_tv(self.settings.tv, self.alpha, self.beta)
         return RunSettings(
             content=self.content,
             style=self.style,

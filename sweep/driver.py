@@ -1,14 +1,17 @@
 """The loop that hands out runs and records what comes back. Knows no Ray: where runs are executed is behind `Backend`."""
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from sqlalchemy.exc import DBAPIError
+
 from db import drivers
 from db.store import ClaimedRun, Store
-from sweep.errors import WorkspaceBusy
+from sweep.errors import SurroundingsError, WorkspaceBusy
 from sweep.events import Crashed, Diverged, Event, Failed, Finished, LossPoint, Progress, Started
 from sweep.recipe import run_recipe
 from sweep.worker import RunRequest
@@ -16,6 +19,8 @@ from sweep.worker import RunRequest
 PROGRESS_SECONDS = 1.0
 POLL_SECONDS = 0.25
 IDLE_SECONDS = 0.5
+MAX_UNSTARTED = 10
+"""Workers that died in succession before they took up their run: that is the nodes' fault, and no other run would fare better."""
 
 
 class Backend(Protocol):
@@ -39,8 +44,8 @@ class Backend(Protocol):
 class Watcher(Protocol):
     """Who is told how it goes: the terminal's progress bar, or JSON lines."""
 
-    def event(self, run: ClaimedRun, event: Event) -> None:
-        """An event that was accepted (a late one of a lost attempt is not told)."""
+    def event(self, run: ClaimedRun, event: Event, state: str) -> None:
+        """An event that was accepted (a late one of a lost attempt is not told), and the state that the run now has."""
 
     def tick(self, in_flight: int) -> None:
         """Called a few times a second."""
@@ -52,7 +57,6 @@ class InFlight:
 
     claimed: ClaimedRun
     unwritten: list[LossPoint]
-    started: bool = False
 
 
 class Driver:
@@ -64,6 +68,7 @@ class Driver:
         self._owner = owner
         self._watcher = watcher
         self._in_flight: dict[tuple[str, int], InFlight] = {}
+        self._unstarted = 0
         self._last_heartbeat = time.monotonic()
         self._last_progress = time.monotonic()
 
@@ -74,23 +79,24 @@ class Driver:
             SurroundingsError: Ray or the disk failed; what was running is queued again.
             WorkspaceBusy: another driver has taken the workspace over.
         """
-        ended = False
         try:
             while not stop():
                 self._fill()
                 if not self._in_flight:
                     if drivers.try_to_end_idle(self._store.engine, self._owner):
-                        ended = True
                         return True
                     time.sleep(IDLE_SECONDS)  # a run was queued in this moment
                 for event in self._backend.events(POLL_SECONDS):
                     self._take(event)
                 self._periodic()
             self._write_progress()
-            return False
-        finally:
-            if not ended:
+        except BaseException:
+            # What ended the loop (a full disk, say) may defeat this too and must not be hidden; the next driver finds leftovers itself.
+            with contextlib.suppress(DBAPIError):
                 drivers.resign(self._store.engine, self._owner)
+            raise
+        drivers.resign(self._store.engine, self._owner)
+        return False
 
     def _fill(self) -> None:
         """Claim up to the window: every slot busy, and a little more waiting, so that no slot waits for this loop."""
@@ -103,10 +109,10 @@ class Driver:
 
     def _window(self) -> int:
         # Without anything in flight there is nothing to ask for yet: claim one and learn what it needs.
-        wanted = [run.claimed.resources for run in self._in_flight.values()]
-        if not wanted:
+        if not self._in_flight:
             return 1
-        slots = max(self._backend.slots(resources) for resources in wanted[-1:])
+        newest = next(reversed(self._in_flight.values()))
+        slots = self._backend.slots(newest.claimed.resources)
         return slots + max(1, slots // 4) if slots > 1 else 1
 
     def _take(self, event: Event) -> None:
@@ -115,26 +121,39 @@ class Driver:
             return
         if isinstance(event, Progress):
             run.unwritten.extend(event.points)
-            self._watcher.event(run.claimed, event)
+            self._watcher.event(run.claimed, event, "running")
             return
-        if self._record(run, event):
-            self._watcher.event(run.claimed, event)
+        state = self._record(run, event)
+        if state is not None:
+            self._watcher.event(run.claimed, event, state)
         if not isinstance(event, Started):
             del self._in_flight[event.run_key, event.attempt]
+        self._check_nodes(event)
 
-    def _record(self, run: InFlight, event: Event) -> bool:
-        """Write one event; whether the attempt still held its run."""
+    def _record(self, run: InFlight, event: Event) -> str | None:
+        """Write one event; the state that the run now has, or None if the attempt no longer held it."""
         if isinstance(event, Started):
-            run.started = True
-            return self._store.started(self._owner, event)
+            return "running" if self._store.started(self._owner, event) else None
         if isinstance(event, Finished):
-            return self._store.finished(self._owner, event, run.unwritten)
+            return "done" if self._store.finished(self._owner, event, run.unwritten) else None
         if isinstance(event, Diverged):
-            return self._store.diverged(self._owner, event, run.unwritten)
+            return "diverged" if self._store.diverged(self._owner, event, run.unwritten) else None
         if isinstance(event, Failed):
-            return self._store.failed(self._owner, event, run.unwritten)
+            return "failed" if self._store.failed(self._owner, event, run.unwritten) else None
         assert isinstance(event, Crashed)
-        return self._store.crashed(self._owner, event) is not None
+        return self._store.crashed(self._owner, event)
+
+    def _check_nodes(self, event: Event) -> None:
+        """Crashes before the start are never counted against a run, so something else must end them."""
+        if isinstance(event, Started):
+            self._unstarted = 0
+        elif isinstance(event, Crashed) and not event.started and event.kind != "lost":
+            self._unstarted += 1
+            if self._unstarted >= MAX_UNSTARTED:
+                raise SurroundingsError(
+                    f"{self._unstarted} workers in succession ended before they took up a run; the last: {event.error}. "
+                    "Check that every node has the same Python, Ray and stylesweep as this one."
+                )
 
     def _periodic(self) -> None:
         now = time.monotonic()
@@ -174,7 +193,7 @@ def request_of(claimed: ClaimedRun) -> RunRequest:
 class Silent:
     """A watcher that shows nothing."""
 
-    def event(self, run: ClaimedRun, event: Event) -> None:
+    def event(self, run: ClaimedRun, event: Event, state: str) -> None:
         """Nothing."""
 
     def tick(self, in_flight: int) -> None:

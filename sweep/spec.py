@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from sweep.axes import PARAMETERS, Axis, read_parameters
-from sweep.combination import Combination, Settings, normalised_ratio, normalised_weights
+from sweep.axes import PARAMETERS, Axis, is_number, read_parameters
+from sweep.combination import Combination, Settings, normalised_ratio, normalised_tv, normalised_weights
 from sweep.errors import InputError, SpecError
 from sweep.transfer.presets import check_layers
 from sweep.transfer.recipe import Recipe
-from sweep.yaml_file import YamlFile, read_yaml
+from sweep.yaml_file import Key, YamlFile, read_yaml, short
 
 MAX_COMBINATIONS = 1_000_000
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif")
@@ -25,8 +25,8 @@ def _as_list(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
-PictureEntry = str | dict[str, float]
-"""A path or a glob; for a style also a blend, {path: share, path: share}."""
+def _as_mapping(value: Any) -> Any:
+    return {} if value is None else value  # `parameters:` with nothing under it
 
 
 class Resources(BaseModel):
@@ -45,10 +45,11 @@ class SweepFile(BaseModel):
     name: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]+$")
     method: Literal["grid"] = "grid"
     content: Annotated[list[str], BeforeValidator(_as_list)] = Field(min_length=1)
-    style: Annotated[list[PictureEntry], BeforeValidator(_as_list)] = Field(min_length=1)
-    parameters: dict[str, Any] = Field(default_factory=dict)
-    settings: dict[str, Any] = Field(default_factory=dict)
-    resources: Resources = Field(default_factory=Resources)
+    style: Annotated[list[Any], BeforeValidator(_as_list)] = Field(min_length=1)
+    """Each a path or a glob, or a blend, {path: share, path: share}: see `_blend`."""
+    parameters: Annotated[dict[str, Any], BeforeValidator(_as_mapping)] = Field(default_factory=dict)
+    settings: Annotated[dict[str, Any], BeforeValidator(_as_mapping)] = Field(default_factory=dict)
+    resources: Annotated[Resources, BeforeValidator(_as_mapping)] = Field(default_factory=Resources)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +77,8 @@ class SweepSpec:
     axes: Mapping[str, Axis]
     resources: Resources
 
-    def __len__(self) -> int:
-        """How many points the grid has, equal ones counted as often as they are written."""
+    def points(self) -> int:
+        """How many points the grid has, equal ones counted as often as they are written. Not `__len__`: that must fit 64 bits."""
         return len(self.contents) * len(self.styles) * math.prod(len(axis.values) for axis in self.axes.values())
 
     def picture_paths(self) -> list[Path]:
@@ -146,8 +147,10 @@ def parse_spec(file: YamlFile, path: Path) -> SweepSpec:
         axes=axes,
         resources=parsed.resources,
     )
-    if len(spec) > MAX_COMBINATIONS:
-        raise SpecError(f"{file.name}: the grid has {len(spec):,} combinations; at most {MAX_COMBINATIONS:,} are allowed. Split the sweep.")
+    if spec.points() > MAX_COMBINATIONS:
+        raise SpecError(
+            f"{file.name}: the grid has {spec.points():,} combinations; at most {MAX_COMBINATIONS:,} are allowed. Split the sweep."
+        )
     _check_together(file, spec)
     return spec
 
@@ -162,37 +165,67 @@ def _styles(file: YamlFile, parsed: SweepFile, folder: Path) -> Iterator[list[Bl
         key = ("style", index)
         if isinstance(entry, str):
             yield [Blend(paths=((path, 1.0),)) for path in _resolve(file, key, entry, folder)]
-            continue
-        try:
-            shares = normalised_weights(entry)
-        except ValueError as error:
-            raise SpecError(f"{file.where(key)}: {error}. A blend is written {{first.jpg: 0.7, second.jpg: 0.3}}.") from error
-        paths = []
-        for name, share in shares:
-            found = _resolve(file, (*key, name), name, folder)
-            if len(found) != 1:
-                raise SpecError(f"{file.where(key)}: {name!r} names {len(found)} pictures; a blend takes one picture a key.")
-            paths.append((found[0], share))
-        yield [Blend(paths=tuple(paths))]
+        else:
+            yield [_blend(file, key, entry, folder)]
 
 
-def _resolve(file: YamlFile, key: tuple[str | int, ...], entry: str, folder: Path) -> list[Path]:
+_BLEND = "A style is a path, a glob, or a blend, written {first.jpg: 0.7, second.jpg: 0.3}"
+
+
+def _blend(file: YamlFile, key: Key, entry: Any, folder: Path) -> Blend:
+    if not isinstance(entry, dict) or not entry:
+        raise SpecError(f"{file.where(key)}: {short(entry)} is not allowed. {_BLEND}.")
+    for name, share in entry.items():
+        if not is_number(share):
+            raise SpecError(
+                f"{file.where((*key, name))}: {short(share)} is not allowed: a share is a finite number, zero or more. {_BLEND}."
+            )
+    try:
+        shares = normalised_weights(entry)
+    except ValueError as error:
+        raise SpecError(f"{file.where(key)}: {error}. {_BLEND}.") from error
+    paths = []
+    for name, share in shares:
+        found = _resolve(file, (*key, name), name, folder)
+        if len(found) != 1:
+            raise SpecError(f"{file.where(key)}: {short(name)} names {len(found)} pictures; a blend takes one picture a key.")
+        paths.append((found[0], share))
+    return Blend(paths=tuple(paths))
+
+
+def _resolve(file: YamlFile, key: Key, entry: str, folder: Path) -> list[Path]:
     """A path, a folder of pictures or a glob, sorted; at least one file."""
+    try:
+        found = _matches(file, key, entry, folder)
+    except (OSError, RuntimeError, ValueError) as error:  # too long a name, no such user for ~name, a null byte, a bad pattern
+        raise SpecError(f"{file.where(key)}: {short(entry)} is not a path or pattern that can be looked for: {error}.") from error
+    for path in found:
+        if not _is_text(path.name):
+            raise SpecError(f"{file.where(key)}: the file name {short(str(path))} is not UTF-8 text; rename the file.")
+    return found
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # bytes of a file system that are no UTF-8; the database could not hold them
+        return False
+    return True
+
+
+def _matches(file: YamlFile, key: Key, entry: str, folder: Path) -> list[Path]:
     place = folder / Path(entry).expanduser()
-    if place.is_file():
+    if entry and place.is_file():
         return [place]
-    if place.is_dir():
+    if entry and place.is_dir():
         found = sorted(one for one in place.iterdir() if one.suffix.lower() in PICTURE_SUFFIXES and one.is_file())
-        problem = f"the folder {entry!r} holds no picture ({', '.join(PICTURE_SUFFIXES)})"
+        problem = f"the folder {short(entry)} holds no picture ({', '.join(PICTURE_SUFFIXES)})"
     elif any(mark in entry for mark in "*?["):
         start = Path(place.anchor) if place.is_absolute() else Path()
-        try:
-            found = sorted(one for one in start.glob(str(place.relative_to(start))) if one.is_file())
-        except ValueError as error:
-            raise SpecError(f"{file.where(key)}: the pattern {entry!r} is not valid: {error}.") from error
-        problem = f"the pattern {entry!r} matches no file in {folder.absolute()}"
+        found = sorted(one for one in start.glob(str(place.relative_to(start))) if one.is_file())
+        problem = f"the pattern {short(entry)} matches no file in {folder.absolute()}"
     else:
-        found, problem = [], f"there is no file {entry!r} in {folder.absolute()}"
+        found, problem = [], f"there is no file {short(entry)} in {folder.absolute()}"
     if not found:
         raise SpecError(f"{file.where(key)}: {problem}. Pictures are looked for relative to the sweep's file.")
     return found
@@ -205,6 +238,11 @@ def _check_together(file: YamlFile, spec: SweepSpec) -> None:
             normalised_ratio(alpha, beta)
         except ValueError as error:
             raise SpecError(f"{file.where(spec.axes['beta'].key)}: {error}.") from error
+    for alpha, beta, tv in itertools.product(*(_extremes(spec.axes[name].values) for name in ("alpha", "beta", "tv"))):
+        try:
+            normalised_tv(tv, alpha, beta)
+        except ValueError as error:
+            raise SpecError(f"{file.where(spec.axes['tv'].key)}: {error}.") from error
     for network, layers in itertools.product(spec.axes["network"].values, spec.axes["layers"].values):
         try:
             check_layers(network, set(layers.layers()))
@@ -215,6 +253,11 @@ def _check_together(file: YamlFile, spec: SweepSpec) -> None:
             Recipe(name=recipe, size=size, steps=steps)
         except InputError as error:
             raise SpecError(f"{file.where(spec.axes['size'].key)}: {error}") from error
+
+
+def _extremes(values: tuple[float, ...]) -> set[float]:
+    """The values between which all others are possible too: the ends, and the end of those above zero."""
+    return {min(values), max(values), *sorted(value for value in values if value > 0)[:1]}
 
 
 def _explain(file: YamlFile, error: ValidationError) -> str:
@@ -229,17 +272,14 @@ def _explain(file: YamlFile, error: ValidationError) -> str:
         return f"{file.where(first['loc'])}: there is no such key{hint}.{also} Allowed here: {', '.join(allowed)}."
     if first["type"] == "missing":
         return f"{file.name}: the key {'.'.join(map(str, first['loc']))!r} is missing; a sweep needs name, content and style."
-    return f"{file.where(key)}: {_short(first['input'])} is not allowed: {first['msg'][0].lower()}{first['msg'][1:]}."
+    allowed_here = _NAME if first["type"].startswith("string_pattern") else f"{first['msg'][0].lower()}{first['msg'][1:]}"
+    return f"{file.where(key)}: {short(first['input'])} is not allowed: {allowed_here}."
 
 
+_NAME = "a name may hold anything but slashes and control characters"
 _KEYS = {*SweepFile.model_fields, *Resources.model_fields}
 
 
 def _closest(name: str, allowed: list[str]) -> str:
     near = difflib.get_close_matches(name, allowed, 1)
     return f"; did you mean `{near[0]}`?" if near else ""
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

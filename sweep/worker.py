@@ -72,7 +72,7 @@ def run(requests: Sequence[RunRequest], inputs: Inputs) -> Iterator[Event]:
         try:
             yield from _run_one(request, inputs, began)
         except Exception as error:
-            yield _failure(request, error)
+            yield failure(request, error)
 
 
 def _run_one(request: RunRequest, inputs: Inputs, began: float) -> Iterator[Event]:
@@ -162,7 +162,8 @@ def _picture_file(pixels: np.ndarray, text: Mapping[str, str]) -> PictureFile:
     )
 
 
-def _failure(request: RunRequest, error: Exception) -> Failed:
+def failure(request: RunRequest, error: Exception) -> Failed:
+    """What went wrong with a request, by whose fault it is. Called while the error is handled: its traceback is recorded."""
     kind = "bug"
     if isinstance(error, InputError):
         kind = "input"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.reader import ReaderError
 
 from sweep.errors import SpecError
 
@@ -29,7 +30,12 @@ _Loader.add_implicit_resolver(
     list("-+0123456789."),
 )
 
-_PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map")}
+_SCALARS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null")}
+_PLAIN: dict[type[yaml.Node], set[str]] = {
+    yaml.ScalarNode: _SCALARS,
+    yaml.SequenceNode: {"tag:yaml.org,2002:seq"},
+    yaml.MappingNode: {"tag:yaml.org,2002:map"},
+}
 
 
 class YamlFile:
@@ -51,7 +57,7 @@ class YamlFile:
             loader = _Loader(text)
             node = loader.get_single_node()
         except (yaml.YAMLError, RecursionError) as error:
-            raise SpecError(f"{name} is not valid YAML: {_said(error)}.") from error
+            raise SpecError(f"{name} is not valid YAML: {_said(error, text)}.") from error
         if not isinstance(node, yaml.MappingNode):
             raise SpecError(f"{name} must be a YAML mapping that begins like `name: my-sweep`.")
         self._loader = loader
@@ -72,7 +78,7 @@ class YamlFile:
         self._seen.add(id(node))
         if len(self._seen) > MAX_VALUES or len(key) > MAX_DEPTH:
             raise SpecError(f"{self.where(key)}: the file holds over {MAX_VALUES:,} values, or nests over {MAX_DEPTH} deep.")
-        if node.tag not in _PLAIN:
+        if node.tag not in _PLAIN[type(node)]:
             raise SpecError(
                 f"{self.where(key)}: the YAML tag {node.tag!r} is refused; only plain text, numbers, lists and mappings are read."
             )
@@ -82,8 +88,9 @@ class YamlFile:
             return [self._value(child, (*key, index)) for index, child in enumerate(node.value)]
         try:
             return self._loader.construct_object(node)
-        except (yaml.YAMLError, ValueError) as error:
-            raise SpecError(f"{self.where(key)}: {node.value!r} cannot be read: {error}.") from error
+        except (yaml.YAMLError, ValueError, LookupError) as error:  # PyYAML looks `!!bool maybe` and `!!int ''` up in vain
+            kind = node.tag.rpartition(":")[2]
+            raise SpecError(f"{self.where(key)}: {short(node.value)} cannot be read as a YAML {kind}; write it plainly.") from error
 
     def _mapping(self, node: yaml.MappingNode, key: Key) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -92,7 +99,7 @@ class YamlFile:
                 raise SpecError(f"{self.where(key)}: a key must be plain text.")
             name = str(name_node.value)
             if name in found:
-                raise SpecError(f"{self.name}, line {name_node.start_mark.line + 1}: the key {name!r} is given twice; keep one of them.")
+                raise SpecError(f"{self.name}, line {name_node.start_mark.line + 1}: the key {short(name)} is given twice; keep one.")
             found[name] = self._value(child, (*key, name))
         return found
 
@@ -115,10 +122,25 @@ def read_yaml(path: Path) -> YamlFile:
 
 def dotted(key: Key) -> str:
     """('parameters', 'beta', 0) -> 'parameters.beta[0]'."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key).removeprefix(".")
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{_shown(part)}" for part in key).removeprefix(".")
 
 
-def _said(error: BaseException) -> str:
+def short(value: Any) -> str:
+    """A value as a message shows it: quoted, escaped, and not longer than a line."""
+    try:
+        text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    except ValueError:  # Python refuses to write out a whole number of over 4300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _shown(name: str) -> str:
+    return name if name.isprintable() and 0 < len(name) <= 60 else short(name)
+
+
+def _said(error: BaseException, text: str) -> str:
+    if isinstance(error, ReaderError):
+        return f"line {text.count(chr(10), 0, error.position) + 1}: the character U+{ord(error.character):04X} is not allowed"
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         return f"line {error.problem_mark.line + 1}: {error.problem or error.context}"
     return "it nests too deep" if isinstance(error, RecursionError) else str(error).splitlines()[0]

@@ -67,7 +67,7 @@ def sorted_by(tile: Tile, sort: str) -> str:
         return ""
     name = sort if sort in YARDSTICK_SORTS else "balance"
     value = tile.result.yardsticks[name]
-    return f"{wording.YARDSTICK_LABELS[name].lower()} {'–' if value is None else f'{value:.3f}'}"
+    return f"{wording.YARDSTICK_LABELS[name].lower()} {wording.NOTHING if value is None else f'{value:.3f}'}"
 
 
 def badges(tile: Tile, *, on_front: bool) -> list[dict[str, str]]:
@@ -80,7 +80,5 @@ def badges(tile: Tile, *, on_front: bool) -> list[dict[str, str]]:
         marks.append({"text": "Pareto", "kind": "front", "hint": hint})
     if tile.shared > 1:
         hint = f"{tile.shared} combinations here share this run: only beta / alpha matters."
-        marks.append({"text": f"×{tile.shared}", "kind": "shared", "hint": hint})
+        marks.append({"text": f"x{tile.shared}", "kind": "shared", "hint": hint})
     return marks
-
-

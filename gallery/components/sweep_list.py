@@ -37,7 +37,9 @@ def sweep_item(row: SweepRow, *, driven: bool, shape: tuple[int, int]) -> dict[s
         "age": f"begun {wording.age(row.created_at)}",
         "none": "No picture yet",
         "parts": [
-            {"kind": state, "share": row.states[state], "hint": f"{row.states[state]:,} {state}"} for state in BAR_ORDER if row.states.get(state)
+            {"kind": state, "share": row.states[state], "hint": f"{row.states[state]:,} {state}"}
+            for state in BAR_ORDER
+            if row.states.get(state)
         ],
     }
     if row.best_thumbnail:

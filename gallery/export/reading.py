@@ -34,7 +34,9 @@ def read_recipe(data: bytes, name: str) -> Recipe:
 
 def _text(data: bytes, name: str) -> str:
     if len(data) > MAX_CHARACTERS:
-        raise InputError(f"{name} has {len(data):,} bytes; a recipe has about 2,000. Give a picture, a .yaml or a .json that stylesweep wrote.")
+        raise InputError(
+            f"{name} has {len(data):,} bytes; a recipe has about 2,000. Give a picture, a .yaml or a .json that stylesweep wrote."
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -4,12 +4,11 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import fields
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from db.queries import Result
 from gallery.export.names import basename
+from sweep import __version__
 from sweep.combination import Combination, LayerSet, Settings
 from sweep.errors import InputError
 
@@ -23,13 +22,9 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 _RUN_KEY = re.compile(r"r1-[0-9a-f]{40}")
 
 
-@cache
 def tool() -> str:
     """'stylesweep 0.1.0'."""
-    try:
-        return f"stylesweep {version('stylesweep')}"
-    except PackageNotFoundError:  # run from a source tree that was never installed
-        return "stylesweep (not installed)"
+    return f"stylesweep {__version__}"
 
 
 def recipe_of(result: Result, names: Mapping[str, str]) -> Recipe:
@@ -88,7 +83,7 @@ def checked(value: Any, name: str) -> Recipe:
     here.expect(here.text("schema") == SCHEMA, "schema", f"this version reads {SCHEMA!r}")
     styles = here.items("style")
     layers = here.inside("layers")
-    recipe = {
+    recipe: Recipe = {
         "schema": SCHEMA,
         "run_key": here.text("run_key"),
         "sweep": here.text("sweep"),
@@ -153,7 +148,7 @@ class _Reader:
 
     def text(self, key: str, default: str | None = None) -> str:
         value = self.value.get(key, default)
-        good = isinstance(value, str) and 0 < len(value) <= 500 or (value == "" and key == "network_hash")
+        good = (isinstance(value, str) and 0 < len(value) <= 500) or (value == "" and key == "network_hash")
         self.expect(good, key, "it is a text of 1 to 500 characters")
         return str(value)
 

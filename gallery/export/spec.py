@@ -1,15 +1,13 @@
 """A recipe as a sweep of one run: YAML that `stylesweep run` takes and that gives the same run_key again."""
 
 import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
 
-from gallery.export.names import number_text
 from gallery.export.recipe import Recipe
-from sweep.combination import Settings, Weights, canonical_json, normalised_weights, round_significant
+from sweep.combination import Settings, canonical_json, normalised_weights
 
 RECIPE_LINE = "# recipe: "
 _NEUTRAL = Settings()
@@ -32,7 +30,11 @@ def sidecar(recipe: Recipe, file: str, inputs: Mapping[str, str], *, included: b
     """
     used = [recipe["content"], *recipe["style"]]
     names = [inputs[one["sha256"]] for one in used]
-    what = "Its input pictures:" if included else "The input pictures are not part of this export. Put them here first, with exactly these bytes:"
+    what = (
+        "Its input pictures:"
+        if included
+        else "The input pictures are not part of this export. Put them here first, with exactly these bytes:"
+    )
     network = recipe["settings"]["network"]
     head = [
         f"{names[0]} in the style of {' and '.join(names[1:])}, {recipe['tool']}",
@@ -58,8 +60,7 @@ def same_plan(body: Mapping[str, Any], recipe: Recipe) -> bool:
 
 
 def _plan(recipe: Recipe, content_path: str, style_paths: Sequence[str], size: int | None) -> dict[str, Any]:
-    # A blend's shares are normalised by path, then by picture, on their way to the run.
-    shares = unnormalised({path: one["share"] for path, one in zip(style_paths, recipe["style"], strict=True)}, times=2)
+    shares = unnormalised({path: one["share"] for path, one in zip(style_paths, recipe["style"], strict=True)})
     settings = recipe["settings"]
     resized = f"-{size}" if size is not None and size != settings["size"] else ""
     kept = {"network": settings["network"], "recipe": settings["recipe"], "size": size or settings["size"]}
@@ -85,39 +86,16 @@ def run8(run_key: str) -> str:
     return run_key.partition("-")[2][:8]
 
 
-def unnormalised(weights: Mapping[str, float], times: int = 1) -> dict[str, float]:
-    """Weights that `normalised_weights`, applied `times` times, turns into exactly these again.
-
-    Normalised weights are rounded to 10 digits, so that their sum may be 1 +- 1e-10, and dividing by it could change a last digit.
-    Small whole numbers are taken where they serve (16:8:4:2:1), then the weights themselves; else each weight is moved inside its
-    rounding interval, in proportion to the interval's width, until the sum is 1.
-    """
+def unnormalised(weights: Mapping[str, float]) -> dict[str, float]:
+    """Weights that `normalised_weights` turns into exactly these again: small numbers where they serve (16:8:4:2:1), else these."""
     positive = {name: weight for name, weight in weights.items() if weight > 0}
-    wanted = tuple(sorted(positive.items()))
     smallest = min(positive.values())
-    simple = {name: float(number_text(weight / smallest)) for name, weight in positive.items()}
-    for candidate in (simple, positive, *_moved(positive)):
-        if _gives(candidate, wanted, times):
-            return {name: _tidy(weight) for name, weight in candidate.items()}
-    return positive  # not weights that this program normalised: as they are
-
-
-def _moved(weights: Mapping[str, float]) -> Iterator[dict[str, float]]:
-    """Near neighbours whose sum is 1; the first comes from the weights themselves, the others from weights of a slightly other sum."""
-    for tilt in sorted(range(-60, 61), key=abs):
-        tilted = {name: round_significant(weight * (1 + tilt * 5e-12)) for name, weight in weights.items()}
-        excess = math.fsum(tilted.values()) - 1
-        room = {name: 10.0 ** math.floor(math.log10(weight)) for name, weight in tilted.items()}
-        yield {name: weight - excess * room[name] / math.fsum(room.values()) for name, weight in tilted.items()}
-
-
-def _gives(candidate: Mapping[str, float], wanted: Weights, times: int) -> bool:
+    simple = {name: float(f"{weight / smallest:.4g}") for name, weight in positive.items()}
     try:
-        for _ in range(times):
-            candidate = dict(normalised_weights(candidate))
-    except ValueError:
-        return False
-    return tuple(sorted(candidate.items())) == wanted
+        same = dict(normalised_weights(simple)) == positive
+    except ValueError:  # a ratio beyond the range of numbers
+        same = False
+    return {name: _tidy(weight) for name, weight in (simple if same else positive).items()}
 
 
 def _tidy(value: Any) -> Any:

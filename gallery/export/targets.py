@@ -6,6 +6,7 @@ import os
 import re
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -140,7 +141,7 @@ class ZipTarget:
 
 
 @contextlib.contextmanager
-def _storage_errors(path: Path) -> "contextlib._GeneratorContextManager[None]":  # type: ignore[misc]
+def _storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

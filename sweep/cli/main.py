@@ -130,13 +130,15 @@ def export(
     top: Annotated[int | None, typer.Option("--top", min=1, help="The best N of the sweep.")] = None,
     per_pair: Annotated[int | None, typer.Option("--per-pair", min=1, help="The best N of each content-style pair.")] = None,
     by: Annotated[str, typer.Option("--by", help="The yardstick to order by.")] = "balance",
-    inputs: Annotated[bool, typer.Option("--inputs/--no-inputs", help="Add the photographs and styles too.")] = True,
+    preset: Annotated[
+        str, typer.Option("--preset", help="`archive`: everything. `share`: without the inputs. `table`: no pictures.")
+    ] = "archive",
 ) -> None:
     """Write the best pictures with their recipes, a table and a contact sheet."""
     from sweep.cli import taking
 
     selection = taking.Selection(sweep=sweep, top=top, per_pair=per_pair, by=by)
-    raise typer.Exit(taking.export(selection, out, workspace, inputs=inputs))
+    raise typer.Exit(taking.export(selection, out, workspace, preset))
 
 
 @app.command()
@@ -164,7 +166,7 @@ def rerun(
 @app.command()
 def sheet(
     sweep: Annotated[str, typer.Argument(help="The sweep's name.")],
-    out: Annotated[Path, typer.Option("--out", help="The PNG file to write.")],
+    out: Annotated[Path, typer.Option("--out", help="The folder to write it to.")],
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
 ) -> None:
     """Draw a sweep as one labelled contact sheet, a parameter along each axis."""

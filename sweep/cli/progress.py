@@ -25,8 +25,10 @@ class _Bar:
     """One live line: runs done, time left, losses of the newest steps; on a log file, nothing."""
 
     def __init__(self, name: str, total: int, done: int) -> None:
-        self.console = Console(stderr=True, highlight=False)
-        columns = (TextColumn("{task.description}"), BarColumn(24), MofNCompleteColumn(), TextColumn("{task.fields[news]}"))
+        # No markup and no emoji: names of files and texts of errors are shown as they are, '[/dev/null]' and ':no_entry:' too.
+        self.console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        words = [TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[news]}")]
+        columns = (words[0], BarColumn(24), MofNCompleteColumn(), words[1])
         self.progress = Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
         self.task = self.progress.add_task(name, total=total, completed=done, news="")
 
@@ -48,7 +50,7 @@ class Terminal:
         self._workspace = workspace
         self._total_work = made.work
         self._done_work = 0.0
-        self._done, self._failed = made.reused, 0
+        self._done, self._total = made.reused, made.runs
         self._seconds_planned = made.seconds
         self._began = time.monotonic()
         self._last: dict[str, events.LossPoint] = {}
@@ -61,7 +63,7 @@ class Terminal:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._bar.__exit__(kind, error, trace)
 
-    def event(self, run: ClaimedRun, event: events.Event) -> None:
+    def event(self, run: ClaimedRun, event: events.Event, state: str) -> None:
         """Count it, and print a line for what has ended."""
         if isinstance(event, events.Progress):
             self._last[event.run_key] = event.points[-1]
@@ -71,12 +73,13 @@ class Terminal:
                 self._bar.console.print(f"{run.run_key[:11]} asked for a GPU, but torch finds none on {event.node}: it runs on the CPU.")
             return
         self._last.pop(event.run_key, None)
-        if isinstance(event, events.Crashed):
-            self._bar.console.print(f"{run.run_key[:11]} {_title(run)}: {event.error}; it is queued again.")
+        if state == "queued":
+            self._bar.console.print(f"{run.run_key[:11]} {_title(run)}: {getattr(event, 'error', '')}; it is queued again.", soft_wrap=True)
             return
         self._done += 1
+        self._total = max(self._total, self._done)
         self._done_work += run.work
-        self._bar.console.print(self._line(run, event), soft_wrap=True)
+        self._bar.console.print(self._line(run, event, state), soft_wrap=True)
 
     def tick(self, in_flight: int) -> None:
         """Redraw the live line."""
@@ -97,14 +100,14 @@ class Terminal:
             return max(0.0, self._seconds_planned - elapsed)
         return max(0.0, self._total_work - self._done_work) * elapsed / self._done_work
 
-    def _line(self, run: ClaimedRun, event: events.Event) -> str:
-        counted = f"[{self._done}/{self._bar.progress.tasks[0].total:.0f}]"
+    def _line(self, run: ClaimedRun, event: events.Event, state: str) -> str:
+        counted = f"[{self._done}/{self._total}]"
         if isinstance(event, events.Finished):
             balance = event.yardsticks.get("balance")
             measured = f"balance {balance:.3f}" if balance is not None else "no balance"
-            return f"\\{counted} {run.run_key[:11]} {_title(run)}: {amount_of_time(event.seconds)}, {measured}"
-        what = f"diverged after step {event.step}" if isinstance(event, events.Diverged) else f"failed: {getattr(event, 'error', '')}"
-        return f"\\{counted} {run.run_key[:11]} {_title(run)}: {what}"
+            return f"{counted} {run.run_key[:11]} {_title(run)}: {amount_of_time(event.seconds)}, {measured}"
+        what = f"diverged after step {event.step}" if isinstance(event, events.Diverged) else f"{state}: {getattr(event, 'error', '')}"
+        return f"{counted} {run.run_key[:11]} {_title(run)}: {what}"
 
 
 class JsonLines:
@@ -116,9 +119,9 @@ class JsonLines:
     def __exit__(self, *_: object) -> None:
         return None
 
-    def event(self, run: ClaimedRun, event: events.Event) -> None:
+    def event(self, run: ClaimedRun, event: events.Event, state: str) -> None:
         """Everything but the pictures' bytes."""
-        said: dict[str, Any] = {"event": type(event).__name__.lower(), "sweep": run.sweep}
+        said: dict[str, Any] = {"event": type(event).__name__.lower(), "sweep": run.sweep, "state": state}
         if isinstance(event, events.Progress):
             said |= {"run_key": event.run_key, "attempt": event.attempt, **asdict(event.points[-1])}
         else:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from db import drivers, queries
+from db.engine import storage_errors
 from db.store import Store
 from db.sweeps import SweepRecord, record_inputs, record_sweep
 from db.workspace import Workspace, open_workspace
@@ -131,14 +132,15 @@ def run(path: Path, options: RunOptions) -> int:
     made = plan_in(prepared, workspace)
     say(describe(made, prepared.spec))
     store = Store(workspace.writer(), workspace.artifacts)
-    record_inputs(store, (file.picture() for file in prepared.files.values()))
     resources = prepared.spec.resources.model_dump() | {"weights": own_weights(prepared.spec, prepared.network_hash)}
     record = SweepRecord(
         name=made.name, spec_text=prepared.spec.text, spec_path=str(path.absolute()), search_seed=None, resources=resources
     )
-    record_sweep(store, record, made.planned, extend=options.extend)
-    del prepared
-    settle(workspace, store, made, options)
+    with storage_errors(workspace.url):
+        record_inputs(store, (file.picture() for file in prepared.files.values()))
+        record_sweep(store, record, made.planned, extend=options.extend)
+        del prepared
+        settle(workspace, store, made, options)
     return conclude(workspace, made.name, options)
 
 
@@ -174,7 +176,8 @@ def _drive(workspace: Workspace, store: Store, owner: str, made: Plan, options: 
 
     backend: Backend | None = None
     try:
-        backend = make_backend(workspace, options.address)
+        with _interruptible():
+            backend = make_backend(workspace, options.address)
         watcher = JsonLines() if options.as_json else Terminal(workspace, made)
         with _stopping() as stop, watcher:
             finished = Driver(store, backend, owner, watcher).drive(stop)
@@ -238,6 +241,22 @@ def ensure_weights(spec: SweepSpec) -> None:
             fetch_weights(network, lambda line: say(f"  {line}"))
         elif file is not None:
             load_weights(network, file)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Within, Ctrl-C and SIGTERM end the start of a back end at once; nothing runs yet that could be ended in order."""
+
+    def interrupt(_signum: int, _frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit) as error:  # Ray puts a handler of its own in our one's place, which exits
+        raise Interrupted("interrupted before anything ran. Go on with the same command.") from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -40,7 +40,8 @@ class YardstickMeter:
         """
         small = resized(picture, LONG_SIDE)
         size = small.shape[0], small.shape[1]
-        own = [(resized(pixels, LONG_SIDE), weight / sum(w for _, w in styles)) for pixels, weight in styles]
+        # The style at the picture's own long side, as a run sees it: strokes are compared at one scale.
+        own = [(resized(pixels, max(size)), weight / sum(w for _, w in styles)) for pixels, weight in styles]
         if min(*size, *(min(pixels.shape[:2]) for pixels, _ in own)) < SMALLEST_SIDE:
             return dict.fromkeys(NAMES)
         photograph = _source(resized_to(content, *size))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from sweep.transfer import fetching
 from sweep.transfer.networks import Features
 from sweep.transfer.presets import layer_names, network_info
 from sweep.transfer.targets import Source
@@ -32,10 +33,7 @@ def _smooth_picture(seed: int, height: int = 48, width: int = 64) -> np.ndarray:
     """A colourful picture with soft shapes, (height, width, 3) uint8."""
     generator = np.random.default_rng(seed)
     rows, columns = np.mgrid[0:height, 0:width] / max(height, width)
-    waves = [
-        np.sin(2 * np.pi * (a * rows + b * columns) + c)
-        for a, b, c in generator.uniform(-4, 4, size=(9, 3))
-    ]
+    waves = [np.sin(2 * np.pi * (a * rows + b * columns) + c) for a, b, c in generator.uniform(-4, 4, size=(9, 3))]
     mixed = np.stack([sum(waves[channel::3]) for channel in range(3)], axis=-1)
     return np.rint(127.5 + 42 * mixed).clip(0, 255).astype(np.uint8)
 
@@ -73,6 +71,12 @@ def hed_weights() -> Weights:
 
 
 @pytest.fixture(scope="session")
+def hed_file() -> bytes:
+    """The HDF5 file that the real vgg16-hed is read from, fetched once for all tests."""
+    return fetching._hed_file(lambda _: None)
+
+
+@pytest.fixture(scope="session")
 def hed_features(hed_weights: Weights) -> Features:
     return Features(hed_weights, "relu5_1")
 
@@ -85,7 +89,7 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-@pytest.fixture(autouse=True)
-def two_threads() -> None:
-    """Bit-equality is promised for one thread count."""
-    torch.set_num_threads(2)
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Bit-equality is promised for one thread count; and threads that share busy cores wait for each other many times over."""
+    torch.set_num_threads(1)

@@ -155,9 +155,7 @@ def test_a_colour_profile_is_carried_out(pixels: np.ndarray) -> None:
 
 def test_an_srgb_profile_changes_nothing(pixels: np.ndarray) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    np.testing.assert_array_equal(
-        open_picture(saved(Image.fromarray(pixels), icc_profile=profile), "a.png").pixels, pixels
-    )
+    np.testing.assert_array_equal(open_picture(saved(Image.fromarray(pixels), icc_profile=profile), "a.png").pixels, pixels)
 
 
 @pytest.mark.parametrize("profile", [b"not a profile", b"\x00" * 200])
@@ -280,5 +278,3 @@ def test_a_thumbnail_is_a_small_webp(smooth_picture: Callable[..., np.ndarray]) 
 
 def test_mean_colour_is_hexadecimal() -> None:
     assert mean_colour(np.array([[[0, 16, 255], [2, 16, 255]]], np.uint8)) == "#0110ff"
-
-

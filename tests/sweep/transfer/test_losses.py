@@ -72,9 +72,7 @@ def test_style_loss_of_the_photograph_is_between_0_and_1_for_any_two_pictures(a:
 def test_relative_losses_do_not_depend_on_the_scale_of_the_features() -> None:
     f, p, a = features_of(3), features_of(4), features_of(5)
     content = [relative_content_loss(f * k, p * k).item() for k in (1, 255)]
-    style = [
-        relative_style_loss(gram_matrix(f * k), gram_matrix(a * k), gram_matrix(p * k)).item() for k in (1, 255)
-    ]
+    style = [relative_style_loss(gram_matrix(f * k), gram_matrix(a * k), gram_matrix(p * k)).item() for k in (1, 255)]
     assert content[0] == pytest.approx(content[1], rel=1e-9)
     assert style[0] == pytest.approx(style[1], rel=1e-9)
 

@@ -10,7 +10,6 @@ import torch
 from torch.nn import functional
 
 from sweep.errors import InputError
-from sweep.transfer.fetching import _hed_file
 from sweep.transfer.networks import Features
 from sweep.transfer.presets import layer_names
 from sweep.transfer.weights import Weights
@@ -23,12 +22,12 @@ def tiny_image() -> torch.Tensor:
 
 @pytest.mark.weights
 def test_hed_features_are_those_of_a_naive_forward_pass_over_the_h5_file(
-    hed_weights: Weights, tiny_image: torch.Tensor
+    hed_weights: Weights, hed_file: bytes, tiny_image: torch.Tensor
 ) -> None:
     bgr = tiny_image.double().numpy()[0, ::-1] * 255 - np.array([103.939, 116.779, 123.68])[:, None, None]
     hidden = torch.from_numpy(bgr.copy())[None]
     expected = {}
-    with h5py.File(io.BytesIO(_hed_file(lambda _: None)), "r") as opened:
+    with h5py.File(io.BytesIO(hed_file), "r") as opened:
         for block, convs in ((1, 2), (2, 2), (3, 3), (4, 3), (5, 1)):
             for conv in range(convs):
                 stem = f"block{block}/layers/conv2d" + (f"_{conv}" if conv else "") + "/vars"
@@ -52,11 +51,7 @@ def test_torchvision_networks_normalise_as_torchvision_documents(
     network: str, random_weights: Callable[..., Weights], tiny_image: torch.Tensor
 ) -> None:
     weights = random_weights(network)
-    mean, std = (
-        ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-        if network == "vgg19"
-        else ([0.48235, 0.45882, 0.40784], [1 / 255] * 3)
-    )
+    mean, std = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]) if network == "vgg19" else ([0.48235, 0.45882, 0.40784], [1 / 255] * 3)
     normal = (tiny_image - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
     kernel, bias = (torch.from_numpy(weights.arrays[f"conv1_1.{part}"]) for part in ("weight", "bias"))
     expected = functional.conv2d(normal, kernel, bias, padding=1)
@@ -81,10 +76,7 @@ def test_the_gradient_of_a_conv_tap_flows(random_features: Features, tiny_image:
 
 def test_nothing_past_the_deepest_asked_layer_is_computed(random_features: Features, tiny_image: torch.Tensor) -> None:
     computed = []
-    handles = [
-        conv.register_forward_hook(lambda *_, name=name: computed.append(name))
-        for name, conv in random_features.convs.items()
-    ]
+    handles = [conv.register_forward_hook(lambda *_, name=name: computed.append(name)) for name, conv in random_features.convs.items()]
     random_features(tiny_image, ["relu1_1"])
     for handle in handles:
         handle.remove()
@@ -103,9 +95,7 @@ def test_all_layers_of_the_network_can_be_tapped(random_weights: Callable[..., W
     assert taps["relu5_4"].shape == (1, 512, 2, 2)
 
 
-def test_an_unknown_or_too_deep_layer_is_refused_with_what_is_available(
-    random_features: Features, tiny_image: torch.Tensor
-) -> None:
+def test_an_unknown_or_too_deep_layer_is_refused_with_what_is_available(random_features: Features, tiny_image: torch.Tensor) -> None:
     for layer in ("relu3_1", "relu9_9", "pool1"):
         with pytest.raises(InputError, match=rf"{layer}.*conv2_1, relu2_1"):
             random_features(tiny_image, [layer])

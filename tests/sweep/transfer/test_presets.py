@@ -82,9 +82,7 @@ def test_a_curve_keeps_the_first_and_last_step_of_each_scale_and_about_200_in_al
         assert chosen == sorted(set(chosen))
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"name": "adam"}, {"size": 8}, {"steps": 0}, {"init": "grey"}], ids=lambda wrong: next(iter(wrong))
-)
+@pytest.mark.parametrize("wrong", [{"name": "adam"}, {"size": 8}, {"steps": 0}, {"init": "grey"}], ids=lambda wrong: next(iter(wrong)))
 def test_a_wrong_recipe_is_refused(wrong: dict) -> None:
     with pytest.raises(InputError):
         Recipe(**wrong)

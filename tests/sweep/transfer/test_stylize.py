@@ -14,6 +14,7 @@ from sweep.transfer import stylize as engine
 from sweep.transfer.curve import LossPoint
 from sweep.transfer.images import resized
 from sweep.transfer.networks import Features
+from sweep.transfer.optimizers import Objective
 from sweep.transfer.recipe import CURVE_POINTS, Recipe
 from sweep.transfer.stylize import Outcome, Problem, Source, TargetCache, stylize
 from sweep.transfer.targets import Targets
@@ -74,9 +75,7 @@ def test_the_gradient_of_the_objective_is_that_of_finite_differences(
         assert (gradient * direction).sum().item() == pytest.approx(numeric, rel=2e-4, abs=1e-6 * abs(total.item()))
 
 
-def test_a_run_ends_in_a_picture_of_the_asked_size_with_a_falling_curve(
-    random_features: Features, source: Sources
-) -> None:
+def test_a_run_ends_in_a_picture_of_the_asked_size_with_a_falling_curve(random_features: Features, source: Sources) -> None:
     problem = problem_of(source, content=source(1, 90, 120), recipe=Recipe(size=96, steps=30))
     curve, outcome = finish(random_features, problem)
     assert outcome.pixels.shape == (72, 96, 3) and outcome.pixels.dtype == np.uint8
@@ -89,7 +88,7 @@ def test_a_run_ends_in_a_picture_of_the_asked_size_with_a_falling_curve(
 
 
 def test_a_long_curve_is_thinned(random_features: Features, source: Sources) -> None:
-    problem = problem_of(source, content=source(1, 24, 32), recipe=Recipe(size=32, steps=450))
+    problem = problem_of(source, content=source(1, 16, 16), recipe=Recipe(size=16, steps=450))
     curve, _ = finish(random_features, problem)
     steps = [point.step for point in curve]
     assert len(curve) <= CURVE_POINTS and steps[0] == 1 and steps[-1] == 450
@@ -236,11 +235,9 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(
         np.testing.assert_array_equal(outcome.pixels, problem.content.pixels)
 
 
-def test_an_optimiser_that_stands_still_is_reported(
-    random_features: Features, source: Sources, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_optimiser_that_stands_still_is_reported(random_features: Features, source: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
     class Asleep(engine.WolfeLBFGS):
-        def step(self, objective: engine.Objective) -> torch.Tensor:
+        def step(self, objective: Objective) -> torch.Tensor:
             return self._evaluate(objective)[1]
 
     monkeypatch.setattr(engine, "WolfeLBFGS", Asleep)
@@ -251,19 +248,19 @@ def test_an_optimiser_that_stands_still_is_reported(
 @pytest.mark.weights
 @pytest.mark.parametrize("size", [64, 256, 512])
 def test_lbfgs_really_moves_at_every_size(size: int, hed_weights: Weights, smooth_picture: Callable) -> None:
-    content, style = (Source(f"{seed}", smooth_picture(seed, size * 3 // 8, size)) for seed in (1, 2))
+    content, style = (Source(f"{seed}", smooth_picture(seed, size // 4, size)) for seed in (1, 2))
     problem = Problem(
         content=content,
         styles=((style, 1.0),),
         alpha=1 / 11,
         beta=10 / 11,
-        content_layers={"relu3_1": 1.0},
-        style_layers={"relu1_1": 4.0, "relu2_1": 2.0, "relu3_1": 1.0},
+        content_layers={"relu2_1": 1.0},
+        style_layers={"relu1_1": 2.0, "relu2_1": 1.0},
         recipe=Recipe(name="gatys", size=size, steps=8),
     )
-    curve, outcome = finish(Features(hed_weights, "relu3_1"), problem)
+    curve, outcome = finish(Features(hed_weights, "relu2_1"), problem)
     assert outcome.moved and outcome.steps == 8
-    assert np.abs(outcome.pixels.astype(int) - resized(content.pixels, size)).mean() > 8
+    assert np.abs(outcome.pixels.astype(int) - resized(content.pixels, size)).mean() > 4
     totals = [point.content_loss / 11 + 10 * point.style_loss / 11 for point in curve]
     assert totals[-1] < 0.6 * totals[0]
     assert len({round(total, 9) for total in totals}) >= 7
@@ -287,9 +284,7 @@ def test_closing_the_generator_stops_the_run_and_frees_it(name: str, random_feat
             gc.enable()
 
 
-def test_layers_that_the_network_lacks_are_refused_before_anything_runs(
-    random_features: Features, source: Sources
-) -> None:
+def test_layers_that_the_network_lacks_are_refused_before_anything_runs(random_features: Features, source: Sources) -> None:
     with pytest.raises(InputError, match="relu7_1"):
         next(stylize(random_features, problem_of(source, style_layers={"relu7_1": 1.0})))
     with pytest.raises(InputError, match="relu3_1"):

@@ -1,0 +1,45 @@
+# From a fresh clone: `make demo` shows what it does, `make test` checks that it works. Both set everything up themselves.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STYLESWEEP := $(BIN)/stylesweep
+# A torch that is installed in $(VENV) already (the CPU-only build, say) is left alone, if it is of the pinned version.
+CONSTRAINTS := constraints.txt
+
+.PHONY: help setup demo gallery test lint clean
+
+help:
+	@echo "make demo     a sweep on sample pictures: about 4 minutes of computing on 2 cores"
+	@echo "make gallery  look at the results in the browser"
+	@echo "make test     format, types, import rules and all tests"
+	@echo "make setup    only the virtual environment in $(VENV)"
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml $(CONSTRAINTS)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "A virtual environment needs Debian's python3-venv: sudo apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable ".[dev,samples]"
+	@touch $@
+
+demo: setup
+	$(STYLESWEEP) weights fetch vgg16-hed
+	$(STYLESWEEP) samples demo
+	$(STYLESWEEP) run examples/demo.yaml
+	$(STYLESWEEP) sheet demo --out demo
+	@echo "Open the gallery:  make gallery"
+
+gallery: setup
+	$(STYLESWEEP) gallery
+
+test: setup lint
+	$(STYLESWEEP) weights fetch vgg16-hed
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,19 @@
+"""The gallery: page set-up and navigation; `gallery.server` starts it."""
+
+import streamlit as st
+
+from gallery.reading import calm
+from gallery.routes import ICON_URL
+
+st.set_page_config(page_title="stylesweep", page_icon=ICON_URL, layout="wide")
+
+page = st.navigation(
+    [
+        st.Page("app_pages/sweeps.py", title="Sweeps", url_path="sweeps", default=True),
+        st.Page("app_pages/gallery.py", title="Gallery", url_path="gallery"),
+        st.Page("app_pages/run.py", title="Run", url_path="run", visibility="hidden"),
+    ],
+    position="top",
+)
+with calm():
+    page.run()

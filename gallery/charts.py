@@ -1,0 +1,72 @@
+"""The loss curve as an Altair chart. No streamlit import."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+
+SERIES = {"content_loss": "Content loss", "style_loss": "Style loss"}
+COLOURS = {"Content loss": "#4d7fb8", "Style loss": "#c0712e"}
+
+
+def curve_rows(points: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One row per step and loss. Zeros are left out: a logarithmic axis has no place for them (a start from the photograph has none)."""
+    return [
+        {"step": point["step"], "size": point["size"], "loss": name, "value": point[column]}
+        for point in points
+        for column, name in SERIES.items()
+        if point[column] > 0
+    ]
+
+
+def scale_starts(points: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The first step at every picture size, where there are several."""
+    starts = [
+        {"step": point["step"], "size": f"{point['size']} px"}
+        for before, point in zip([None, *points], points, strict=False)
+        if before is None or before["size"] != point["size"]
+    ]
+    return starts if len(starts) > 1 else []
+
+
+def log_ticks(points: Sequence[Mapping[str, Any]]) -> list[float]:
+    """1, 2 and 5 of every decade that the curve passes through; whole decades alone where those are many."""
+    values = [row["value"] for row in curve_rows(points)] or [1.0]
+    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    steps = (1, 2, 5) if high - low <= 2 else (1,)
+    return [float(f"{step}e{decade}") for decade in range(low, high + 1) for step in steps]
+
+
+def _data(rows: list[dict[str, Any]]) -> Any:
+    return alt.Data(values=rows)  # type: ignore[no-untyped-call]
+
+
+def loss_chart(points: Sequence[Mapping[str, Any]]) -> alt.LayerChart | alt.FacetChart:
+    """Unweighted content and style loss over steps, with a rule where the picture grows."""
+    last = max(point["step"] for point in points)
+    step = alt.X("step:Q", title="Step", scale=alt.Scale(domain=[0, max(last, 1)], nice=False), axis=alt.Axis(grid=False, tickMinStep=1))
+    lines = (
+        alt.Chart(_data(curve_rows(points)))
+        .mark_line(strokeWidth=2, point=len(points) < 3)
+        .encode(
+            x=step,
+            y=alt.Y("value:Q", title="Loss (log)", scale=alt.Scale(type="log"), axis=alt.Axis(format="~g", values=log_ticks(points))),
+            color=alt.Color(
+                "loss:N",
+                title=None,
+                scale=alt.Scale(domain=list(COLOURS), range=list(COLOURS.values())),
+                legend=alt.Legend(orient="top", direction="horizontal"),
+            ),
+            tooltip=[
+                alt.Tooltip("loss:N", title="Loss"),
+                alt.Tooltip("step:Q", title="Step"),
+                alt.Tooltip("value:Q", title="Value", format=".4~g"),
+                alt.Tooltip("size:Q", title="Long side, px"),
+            ],
+        )
+    )
+    starts = alt.Chart(_data(scale_starts(points)))
+    rules = starts.mark_rule(strokeDash=[3, 3], color="#888888").encode(x="step:Q")
+    sizes = starts.mark_text(align="left", dx=4, dy=8, baseline="top", color="#888888").encode(x="step:Q", y=alt.value(0), text="size:N")
+    return alt.layer(rules, sizes, lines).properties(height=320)

@@ -1,0 +1,187 @@
+"""Exporting results: pictures with their recipes, their input pictures, tables, a contact sheet and a manifest."""
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from db.queries import RISING, Result
+from db.workspace import Workspace
+from gallery.export import captions, tables
+from gallery.export.best import select_best
+from gallery.export.contact import CELL, Cell, contact_sheet
+from gallery.export.describe import with_recipe
+from gallery.export.names import UniqueNames, basename, number_text, picture_stem
+from gallery.export.pictures import UNREADABLE, Pictures, shrunk
+from gallery.export.recipe import recipe_of, tool
+from gallery.export.spec import run8, sidecar
+from gallery.export.tables import Exported
+from gallery.export.targets import MARK, README, Target, open_target
+from sweep.errors import ImageError, InputError, StorageError
+
+__all__ = ["PRESETS", "ExportOptions", "ExportReport", "export_results", "select_best"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """What goes into a bundle besides pictures, recipes and tables. by: the yardstick that ordered the results, for the labels."""
+
+    inputs: bool = True
+    sheet: bool = True
+    pictures: bool = True
+    by: str = "balance"
+
+
+PRESETS: Mapping[str, ExportOptions] = {
+    "archive": ExportOptions(),
+    "share": ExportOptions(inputs=False),
+    "table": ExportOptions(inputs=False, sheet=False, pictures=False),
+}
+"""archive: everything. share: without the input pictures, which may not be yours to give away. table: runs.csv and runs.json only."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportReport:
+    """What was written where. problems: one sentence for each picture that had to be left out."""
+
+    out: Path
+    images: int
+    files: tuple[str, ...]
+    bytes: int
+    problems: tuple[str, ...] = field(default=())
+
+
+def export_results(workspace: Workspace, results: Sequence[Result], out: Path, options: ExportOptions) -> ExportReport:
+    """Write results, best first, to a folder, or to a zip if `out` ends in .zip; file by file, the manifest last.
+
+    A picture that is missing or damaged in the workspace is left out and reported.
+
+    Raises:
+        InputError: there are no results; or `out` holds something that is not an earlier export.
+        StorageError: the disk is full or the place cannot be written; what is there then has no manifest.
+    """
+    if not results:
+        raise InputError("there is nothing to export: no result was chosen.")
+    if options.by not in RISING:
+        raise InputError(f"results cannot be ordered by {options.by!r}; choose one of {', '.join(RISING)}.")
+    out = out.absolute()
+    with workspace.reader().connect() as connection, open_target(out) as target:
+        bundle = _Bundle(target, Pictures(workspace.artifacts, connection), options)
+        bundle.write(results)
+    return ExportReport(
+        out=out, images=bundle.images, files=tuple(bundle.files), bytes=bundle.bytes, problems=tuple(dict.fromkeys(bundle.problems))
+    )
+
+
+class _Bundle:
+    """One export under way."""
+
+    def __init__(self, target: Target, pictures: Pictures, options: ExportOptions) -> None:
+        self._target, self._pictures, self._options = target, pictures, options
+        self.files: list[str] = []
+        self.problems: list[str] = []
+        self.images = self.bytes = 0
+        self._input_names: dict[str, str] = {}
+        self._included: set[str] = set()
+
+    def write(self, results: Sequence[Result]) -> None:
+        self._name_inputs(results)
+        if self._options.inputs:
+            self._write_inputs()
+        exported, cells = [], []
+        differ = captions.varying(results)
+        for rank, result in enumerate(results, 1):
+            one = self._write_one(rank, result)
+            if one is not None:
+                exported.append(one[0])
+                value = captions.yardstick_text(result.yardsticks.get(self._options.by))
+                cells.append(Cell(picture=one[1], label=str(rank), value=value, detail=captions.caption(result, differ)))
+        self._put("runs.csv", tables.csv_text(exported).encode())
+        self._put("runs.json", tables.json_text(exported).encode())
+        if self._options.sheet and cells:
+            sweeps = ", ".join(dict.fromkeys(result.sweep for result in results))
+            subtitle = f"{captions.constants(results)} · best first by {self._options.by}".removeprefix(" · ")
+            for path, data in sheet_files(contact_sheet(cells, sweeps, subtitle)):
+                self._put(path, data)
+        self._put(README, _readme(exported, self._options).encode())
+
+    def _name_inputs(self, results: Sequence[Result]) -> None:
+        unique = UniqueNames()
+        for result in results:
+            for sha256 in (result.content_sha256, *(sha256 for sha256, _ in result.settings["style"])):
+                if sha256 not in self._input_names:
+                    self._input_names[sha256] = unique.take(self._pictures.name(sha256))
+
+    def _write_inputs(self) -> None:
+        for sha256, name in self._input_names.items():
+            try:
+                data = self._pictures.original(sha256)
+            except StorageError as error:
+                self.problems.append(f"the input picture {name} was left out: {error}")
+                continue
+            self._put(f"inputs/{name}", data)
+            self._included.add(sha256)
+
+    def _write_one(self, rank: int, result: Result) -> tuple[Exported, Image.Image | None] | None:
+        """The picture and its sidecar, or None with a problem noted."""
+        names = {sha256: self._pictures.name(sha256) for sha256, _ in result.settings["style"]}
+        recipe = recipe_of(result, names)
+        content, style = (basename(str(result.parameters[name])) for name in ("content", "style"))
+        mark = f"a{number_text(recipe['alpha'])}_b{number_text(recipe['beta'])}_{run8(result.run_key)}"
+        stem = picture_stem(rank, content, style, mark)
+        image, small = "", None
+        if self._options.pictures:
+            try:
+                if result.image is None:
+                    raise StorageError(f"the run {result.run_key} is {result.state} and has no picture.")
+                data = self._pictures.original(result.image)
+                if result.image_format == "png":
+                    data = with_recipe(data, recipe)
+                small = shrunk(data, (CELL, round(CELL * 1.25)))
+            except (StorageError, ImageError, *UNREADABLE) as error:
+                self.problems.append(f"number {rank} ({content} x {style}, {run8(result.run_key)}) was left out: {error}")
+                return None
+            image = f"images/{stem}.{result.image_format}"
+            self._put(image, data)
+            self.images += 1
+        used = {result.content_sha256, *names}
+        text = sidecar(recipe, f"{stem}.yaml", self._input_names, included=used <= self._included)
+        self._put(f"recipes/{stem}.yaml", text.encode())
+        return Exported(rank=rank, result=result, recipe=recipe, image=image, sidecar=f"recipes/{stem}.yaml"), small
+
+    def _put(self, path: str, data: bytes) -> None:
+        self._target.write(path, data)
+        self.files.append(path)
+        self.bytes += len(data)
+
+
+def sheet_files(pages: Sequence[Image.Image], name: str = "contact_sheet") -> Iterator[tuple[str, bytes]]:
+    """(file name, PNG bytes) of each page: contact_sheet.png, contact_sheet_2.png, ..."""
+    for number, page in enumerate(pages, 1):
+        buffer = io.BytesIO()
+        page.save(buffer, "PNG")
+        yield f"{name}.png" if number == 1 else f"{name}_{number}.png", buffer.getvalue()
+
+
+def _readme(exported: Sequence[Exported], options: ExportOptions) -> str:
+    first = exported[0].sidecar if exported else "recipes/FILE.yaml"
+    inputs = (
+        "inputs/         the photographs and paintings, so that every picture can be made again\n"
+        if options.inputs
+        else "(inputs are left out; each recipe says which files belong into inputs/, by SHA-256)\n"
+    )
+    sheet = "contact_sheet*  all pictures at a glance\n" if options.sheet else ""
+    images = "images/         the pictures, best first; each carries its recipe as PNG text\n" if options.pictures else ""
+    return (
+        f"{MARK}\n\n{len(exported)} results of neural style transfer, ordered by {options.by}, written by {tool()}.\n\n"
+        f"{images}recipes/        one runnable sweep for each picture\n{inputs}{sheet}"
+        "runs.csv        every parameter and yardstick, one row per picture; runs.json the same with recipes\n"
+        "MANIFEST.sha256 check with: sha256sum -c MANIFEST.sha256\n\n"
+        f"Make one again:        stylesweep run {first}\n"
+        f"Make it larger:        stylesweep rerun {first} --size 1024\n"
+        "Look at a recipe:      stylesweep inspect FILE.png\n"
+        "With other programs:   exiftool -Stylesweep -Parameters FILE.png\n\n"
+        "In runs.csv a text that begins with = + - @ has a ' in front, so that no spreadsheet runs it as a formula.\n"
+    )

@@ -1,0 +1,138 @@
+"""A sweep at a glance: its two most varying parameters against each other."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from db.artifacts import storage_error, write_durably
+from db.models import Sweep
+from db.queries import PARAMETERS, RISING, Result, results, sweep_named
+from db.workspace import Workspace
+from gallery.export import captions
+from gallery.export.best import pair_of
+from gallery.export.bundle import sheet_files
+from gallery.export.contact import CELL, Cell, contact_sheet
+from gallery.export.matrix import ASIDE, Axes, Block, Place, cell_width, matrix_sheet
+from gallery.export.names import safe_name
+from gallery.export.pictures import Pictures
+from sweep.errors import InputError
+
+__all__ = ["Cell", "contact_sheet", "grid_sheet", "sweep_sheet"]
+
+MAX_COLUMNS = 14
+MAX_CELLS = 3000
+BY = "balance"
+
+
+def sweep_sheet(workspace: Workspace, sweep_name: str, out: Path) -> list[Path]:
+    """Draw a sweep into the folder `out` as <sweep>.png, <sweep>_2.png, ...; returns the files.
+
+    A matrix where the sweep is a grid of at most 14 columns, else a contact sheet of its best results.
+
+    Raises:
+        InputError: there is no such sweep, or it has no combination.
+        StorageError: the folder cannot be written.
+    """
+    with workspace.reader().connect() as connection:
+        sweep = sweep_named(connection, sweep_name)
+        found = results(connection, Sweep.id == sweep.id, limit=MAX_CELLS)
+        if not found:
+            raise InputError(f"the sweep {sweep_name!r} has no combination yet.")
+        pictures = Pictures(workspace.artifacts, connection)
+        axes = chosen_axes(found)
+        sheets = grid_sheet(found, pictures, rows=axes[0], columns=axes[1]) if _is_grid(found, *axes) else _best_sheet(found, pictures)
+    paths = []
+    for name, data in sheet_files(sheets, safe_name(sweep_name, "sweep")):
+        try:
+            write_durably(out.absolute() / name, data)
+        except OSError as error:
+            raise storage_error(out / name, error) from error
+        paths.append(out / name)
+    return paths
+
+
+def chosen_axes(found: Sequence[Result]) -> tuple[str | None, str | None]:
+    """(rows, columns): the non-picture parameters with the second most and the most values; None where fewer vary."""
+    counts = {name: len({result.parameters[name] for result in found}) for name in PARAMETERS if name not in ("content", "style")}
+    by_count = sorted((name for name, count in counts.items() if count > 1), key=lambda name: -counts[name])
+    # A parameter of numbers reads best along the columns when both have as many values.
+    if len(by_count) > 1 and counts[by_count[0]] == counts[by_count[1]] and by_count[0] in ("layers", "network", "recipe", "init"):
+        by_count[:2] = by_count[1::-1]
+    columns = by_count[0] if by_count else None
+    return (by_count[1] if len(by_count) > 1 else None), columns
+
+
+def grid_sheet(found: Sequence[Result], pictures: Pictures, *, rows: str | None, columns: str | None) -> list[Image.Image]:
+    """A matrix of all results: `rows` down, `columns` across, one block for each content-style pair and each value of what else varies.
+
+    RGB pages of at most 40 megapixels; places of runs that are not done say so.
+    """
+    axes = Axes(rows=rows, row_values=_values(found, rows), columns=columns, column_values=_values(found, columns))
+    others = [name for name in captions.varying(found) if name not in (rows, columns, "content", "style")]
+    groups: dict[Hashable, list[Result]] = {}
+    for result in found:
+        groups.setdefault((pair_of(result), *(result.parameters[name] for name in others)), []).append(result)
+    width = cell_width(len(axes.column_values), len(axes.row_values))
+    blocks = [_block(group, axes, pictures, (width, captions.caption(group[0], others))) for group in groups.values()]
+    said = f"{captions.constants(found)} · {BY} under each picture".removeprefix(" · ")
+    return matrix_sheet(blocks, axes, found[0].sweep, said)
+
+
+def _block(group: Sequence[Result], axes: Axes, pictures: Pictures, labels: tuple[int, str]) -> Block:
+    width, note = labels
+    first = group[0]
+    places: dict[tuple[Any, Any], Place] = {}
+    for result in group:
+        at = (_value(result.parameters, axes.rows), _value(result.parameters, axes.columns))
+        picture = pictures.small(result.image, (width, round(width * 1.3)))
+        state = result.state if result.state != "done" else "not readable"
+        places[at] = Place(picture=picture, value=result.yardsticks[BY], state=state)
+    return Block(
+        content=pictures.small(first.content_sha256, (ASIDE, 2 * ASIDE)),
+        content_name=str(first.parameters["content"]),
+        style=pictures.small(first.style_sha256, (ASIDE, 2 * ASIDE)),
+        style_name=str(first.parameters["style"]),
+        places=places,
+        note=note,
+        rising=RISING[BY],
+    )
+
+
+def _value(parameters: Mapping[str, Any], name: str | None) -> Any:
+    return parameters[name] if name is not None else None
+
+
+def _values(found: Sequence[Result], name: str | None) -> tuple[Any, ...]:
+    """Numbers in rising order, words in the order of the sweep."""
+    values = list(dict.fromkeys(_value(result.parameters, name) for result in found))
+    if all(isinstance(value, int | float) for value in values if value is not None):
+        values.sort(key=lambda value: (value is not None, value))
+    return tuple(values)
+
+
+def _is_grid(found: Sequence[Result], rows: str | None, columns: str | None) -> bool:
+    """Whether a matrix would be mostly full; a random search has a value of its own for every run."""
+    places = len(_values(found, rows)) * len(_values(found, columns))
+    others = [name for name in captions.varying(found) if name not in (rows, columns)]
+    groups = len({tuple(result.parameters[name] for name in others) for result in found})
+    return len(_values(found, columns)) <= MAX_COLUMNS and len(found) >= 0.5 * places * groups
+
+
+def _best_sheet(found: Sequence[Result], pictures: Pictures) -> list[Image.Image]:
+    done = {result.run_key: result for result in found if result.state == "done"}
+    best = sorted(done.values(), key=lambda result: -(result.yardsticks[BY] or 0.0))[:300]
+    if not best:
+        raise InputError(f"no run of the sweep {found[0].sweep!r} is done yet; `stylesweep run` its file, or wait for it.")
+    differ = captions.varying(best)
+    cells = [
+        Cell(
+            picture=pictures.small(result.image, (CELL, round(CELL * 1.25))),
+            label=str(rank),
+            value=captions.yardstick_text(result.yardsticks[BY]),
+            detail=captions.caption(result, differ),
+        )
+        for rank, result in enumerate(best, 1)
+    ]
+    return contact_sheet(cells, found[0].sweep, f"{captions.constants(best)} · best first by {BY}".removeprefix(" · "))

@@ -1,0 +1,124 @@
+"""Everything that a run's page shows, read in one go."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from db import browse, queries
+from db.browse import Neighbours, View
+from db.queries import Result
+from gallery.components.pictures import Shown
+from gallery.export.recipe import recipe_of
+from gallery.export.spec import rerun_spec
+from gallery.filters import FilterSpec
+from gallery.routes import original_url
+from gallery.wording import alternative
+
+NO_PICTURE = {
+    "queued": "Queued: this run has not begun",
+    "running": "Running: the picture comes when it is done",
+    "failed": "Failed: there is no picture",
+    "quarantined": "Quarantined: it killed its worker again and again",
+    "cancelled": "Cancelled: there is no picture",
+    "diverged": "Diverged: no finite picture was kept",
+    "done": "No picture",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunView:
+    """A run as one combination of it. spec: the view that it is looked at in; neighbours: its place there."""
+
+    result: Result
+    shared: Sequence[Result]
+    curve: Sequence[Mapping[str, Any]]
+    attempts: Sequence[Mapping[str, Any]]
+    snapshots: Sequence[tuple[int, str, str | None]]
+    images: Mapping[str, Mapping[str, Any]]
+    spec: FilterSpec
+    neighbours: Neighbours | None
+    driven: bool
+
+
+def read_run(connection: Connection, text: str, spec: FilterSpec) -> RunView:
+    """Read a run by its key, or by an unambiguous beginning of it, with its neighbours in a view.
+
+    Without a view, or where the view does not hold it, the neighbours are those of its own sweep in the order of the plan.
+
+    Raises:
+        InputError: there is no such run.
+    """
+    result = queries.find_result(connection, text)
+    shared = browse.sharing(connection, result.run_key)
+    asof = browse.newest_seq(connection)
+    beside = browse.neighbours(connection, spec.view, asof, result.run_key) if spec.view.sweeps else None
+    if beside is None:
+        spec = FilterSpec(view=View(sweeps=(result.sweep,), sort="plan"))
+        beside = browse.neighbours(connection, spec.view, asof, result.run_key)
+    mine = [one for one in shared if one.sweep in spec.view.sweeps]
+    snapshots = queries.snapshots(connection, result.run_key)
+    wanted = {result.content_sha256, *(sha256 for sha256, _ in result.settings["style"]), *(sha256 for _, sha256, _ in snapshots[-1:])}
+    return RunView(
+        result=mine[0] if mine else result,
+        shared=shared,
+        curve=queries.loss_curve(connection, result.run_key),
+        attempts=queries.attempts(connection, result.run_key),
+        snapshots=snapshots,
+        images={sha256: found for sha256 in wanted if (found := queries.image(connection, sha256))},
+        spec=spec,
+        neighbours=beside,
+        driven=queries.driver(connection) is not None,
+    )
+
+
+def main_picture(run: RunView) -> Shown:
+    """The result by its original file; of a diverged run the last finite picture."""
+    result = run.result
+    if result.state == "done" and result.image and result.width and result.height:
+        url = original_url(result.image, result.image_format)
+        return Shown(
+            src=url, href=url, alt=alternative(result.parameters), caption=f"{result.width} x {result.height} px",
+            width=result.width, height=result.height, colour=result.mean_colour,
+        )  # fmt: skip
+    if run.snapshots:
+        step, sha256, _ = run.snapshots[-1]
+        return _by_hash(run, sha256, f"The last picture kept, at step {step:,}", alternative(result.parameters))
+    return Shown(alt="", caption="", none=NO_PICTURE[result.state])
+
+
+def input_pictures(run: RunView) -> list[Shown]:
+    """The content, then every picture of the style."""
+    result = run.result
+    content = result.parameters["content"]
+    shown = [_by_hash(run, result.content_sha256, f"Content: {content}", f"Content image {content}")]
+    styles = result.settings["style"]
+    for sha256, share in styles:
+        name = result.parameters["style"] if len(styles) == 1 else (run.images.get(sha256, {}).get("original_name") or sha256[:12])
+        part = "" if len(styles) == 1 else f" ({share:.0%})"
+        shown.append(_by_hash(run, sha256, f"Style: {name}{part}", f"Style image {name}"))
+    return shown
+
+
+def _by_hash(run: RunView, sha256: str, caption: str, alt: str) -> Shown:
+    image = run.images.get(sha256)
+    if image is None:
+        return Shown(alt=alt, caption=caption, none="Not in this workspace")
+    url = original_url(sha256, image["format"])
+    return Shown(
+        src=url, href=url, alt=alt, caption=caption, width=image["width"], height=image["height"], colour=image["mean_colour"]
+    )  # fmt: skip
+
+
+def recipe_yaml(run: RunView) -> str:
+    """A sweep of this one run, to be saved in the workspace's folder, where its input pictures are."""
+    names = {sha256: image["original_name"] or sha256[:12] for sha256, image in run.images.items()}
+    recipe = recipe_of(run.result, names)
+    return rerun_spec(recipe, _stored(run, recipe["content"]["sha256"]), [_stored(run, one["sha256"]) for one in recipe["style"]])
+
+
+def _stored(run: RunView, sha256: str) -> str:
+    """Path of an input picture relative to the workspace."""
+    form = run.images[sha256]["format"] if sha256 in run.images else "png"
+    return f"artifacts/{sha256[:2]}/{sha256}.{form}"

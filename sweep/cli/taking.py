@@ -1,0 +1,164 @@
+"""`export`, `sheet`, `inspect`, `rerun`: what leaves a workspace, and what comes back from a file."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from db import queries
+from db.artifacts import storage_error, write_durably
+from db.models import Sweep
+from db.workspace import Workspace, open_workspace
+from gallery.export.best import select_best
+from gallery.export.bundle import PRESETS, export_results
+from gallery.export.reading import read_recipe
+from gallery.export.recipe import recipe_of
+from gallery.export.sweep_sheet import sweep_sheet
+from gallery.export.spec import rerun_spec
+from sweep.cli import running
+from sweep.cli.wording import amount_of_bytes
+from sweep.errors import InputError, StylesweepError
+
+MOST_FILES = 10_000
+"""How many files a search for input pictures looks at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Which results of a sweep to take."""
+
+    sweep: str
+    top: int | None
+    per_pair: int | None
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RerunOptions:
+    """The options of `rerun`."""
+
+    workspace: Path
+    size: int | None
+    address: str
+    inputs: Path | None
+
+
+def export(selection: Selection, out: Path, folder: Path, preset: str) -> int:
+    """`stylesweep export`; 1 if some pictures could not be exported."""
+    if selection.top and selection.per_pair:
+        raise InputError("--top and --per-pair exclude each other; give one of them.")
+    if preset not in PRESETS:
+        raise InputError(f"--preset {preset!r} is not known; choose one of {', '.join(PRESETS)}.")
+    workspace = open_workspace(folder, create=False)
+    with workspace.reader().connect() as connection:
+        queries.sweep_named(connection, selection.sweep)
+        best = select_best(connection, selection.sweep, selection.top, selection.per_pair, selection.by)
+    report = export_results(workspace, best, out, replace(PRESETS[preset], by=selection.by))
+    print(f"{report.images} pictures, {amount_of_bytes(report.bytes)}: {report.out}")
+    for problem in report.problems:
+        running.say(f"left out: {problem}")
+    return 1 if report.problems else 0
+
+
+def sheet(sweep: str, out: Path, folder: Path) -> None:
+    """`stylesweep sheet`."""
+    workspace = open_workspace(folder, create=False)
+    for page in sweep_sheet(workspace, sweep, out):
+        print(f"contact sheet: {page}")
+
+
+def inspect(file: Path, *, as_json: bool) -> None:
+    """`stylesweep inspect`."""
+    recipe = read_recipe(_bytes(file), str(file))
+    print(json.dumps(recipe, ensure_ascii=False) if as_json else yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True).rstrip())
+
+
+def rerun(what: str, options: RerunOptions) -> int:
+    """`stylesweep rerun`: a sweep of one run, made from a recipe, in the workspace."""
+    workspace = open_workspace(options.workspace, create=True)
+    file = Path(what)
+    recipe = read_recipe(_bytes(file), what) if file.is_file() else _recipe_of_run(workspace, what)
+    names = {picture["sha256"]: Path(picture["name"]).name for picture in (recipe["content"], *recipe["style"])}
+    near = [folder for folder in (options.inputs, file.parent if file.is_file() else None) if folder is not None]
+    place = options.workspace / "reruns" / f"{recipe['run_key'][3:11]}{f'-{options.size}' if options.size else ''}"
+    paths = {}
+    for number, (sha256, name) in enumerate(names.items()):
+        data = _find_picture(workspace, sha256, name, near)
+        paths[sha256] = f"{number}-{name}"
+        _write(place / paths[sha256], data)
+    text = rerun_spec(recipe, paths[recipe["content"]["sha256"]], [paths[one["sha256"]] for one in recipe["style"]], options.size)
+    spec = place / "sweep.yaml"
+    _write(spec, text.encode())
+    code = running.run(spec, running.RunOptions(workspace=options.workspace, address=options.address, extend=True))
+    _say_where(workspace, yaml.safe_load(text)["name"], recipe, options)
+    return code
+
+
+def _say_where(workspace: Workspace, name: str, recipe: Mapping[str, Any], options: RerunOptions) -> None:
+    with workspace.reader().connect() as connection:
+        made = queries.results(connection, Sweep.name == name)[-1]
+    if options.size is None and made.run_key != recipe["run_key"]:
+        running.say(
+            f"note: the recipe names {recipe['run_key'][:11]}, this is {made.run_key[:11]}: another version of stylesweep, or other "
+            "weights, made the first, so the pictures may differ."
+        )
+    if path := made.image_path():
+        print(f"picture: {workspace.folder / path}")
+
+
+def _recipe_of_run(workspace: Workspace, run: str) -> dict[str, Any]:
+    with workspace.reader().connect() as connection:
+        try:
+            result = queries.find_result(connection, run)
+        except InputError as error:
+            raise InputError(f"{run!r} is neither a file nor a run of this workspace. Give a picture, a recipe or a run key.") from error
+        rows = {sha256: queries.image(connection, sha256) for sha256, _ in result.settings["style"]}
+    return recipe_of(result, {sha256: str(row["original_name"]) for sha256, row in rows.items() if row})
+
+
+def _find_picture(workspace: Workspace, sha256: str, name: str, near: list[Path]) -> bytes:
+    """An input picture by its hash: from the workspace, else from a file beside the recipe (or in its inputs folder)."""
+    with workspace.reader().connect() as connection:
+        row = queries.image(connection, sha256)
+    if row is not None:
+        try:
+            return workspace.artifacts.get(sha256, str(row["format"]))
+        except StylesweepError as error:
+            running.say(f"{error} Looking beside the recipe instead.")
+    for path in _candidates(name, near):
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() == sha256:
+            return data
+    raise InputError(
+        f"the input picture {name} (SHA-256 {sha256[:12]}...) is neither in the workspace nor near the recipe; "
+        "say which folder holds it with --inputs DIR."
+    )
+
+
+def _candidates(name: str, near: list[Path]) -> Iterator[Path]:
+    """Files of that name first, then any other picture-sized file of the folders."""
+    folders = [folder / inner for folder in near for inner in (".", "inputs", "../inputs")]
+    yield from (folder / name for folder in folders if (folder / name).is_file())
+    looked = 0
+    for folder in (one for one in folders if one.is_dir()):
+        for path in sorted(folder.iterdir()):
+            if path.is_file() and (looked := looked + 1) < MOST_FILES:
+                yield path
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}.") from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        write_durably(path, data)
+    except OSError as error:
+        raise storage_error(path, error) from error
