@@ -60,9 +60,12 @@ def head_revision() -> str:
 
 
 def schema_revision(engine: Engine) -> str | None:
-    """The schema a database has; None for an empty one."""
+    """The schema a database has; None for an empty one. Raises InputError for the database of another program."""
     with engine.connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
+        tables = inspect(connection).get_table_names()
+        if "alembic_version" not in tables:
+            if tables:
+                raise InputError(f"{engine.url} holds the tables of another program ({tables[0]}, ...); choose another --workspace.")
             return None
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
@@ -115,8 +118,6 @@ def storage_errors(url: str) -> Iterator[None]:
             "unable to open": "it cannot be opened: check that the folder exists and may be written.",
             "not a database": "it is not a SQLite database: choose another --workspace, or restore a backup.",
             "malformed": "the file is damaged: restore a backup.",
-            "already exists": "it holds tables of another program: choose another --workspace.",
-            "no such": "it is not complete, or was made by another program: choose another --workspace, or restore a backup.",
             "disk i/o": "the disk reported an error: check that it has space left and is healthy.",
         }
         for word, remedy in remedies.items():

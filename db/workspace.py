@@ -27,6 +27,11 @@ class Workspace:
         return open_engine(self.url, reader=True)
 
 
+def sqlite_url(database: Path) -> str:
+    """The URL of a SQLite file. Not an f-string: a question mark or a percent sign in the path would end it, or change it."""
+    return URL.create("sqlite", database=str(database)).render_as_string(hide_password=False)
+
+
 def open_workspace(folder: Path, *, create: bool, url: str | None = None) -> Workspace:
     """Open a workspace and bring its schema up to date. `url` is any SQLAlchemy URL instead of the folder's own SQLite file.
 
@@ -44,7 +49,6 @@ def open_workspace(folder: Path, *, create: bool, url: str | None = None) -> Wor
         (folder / "artifacts").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise storage_error(folder, error) from error
-    # Not an f-string: a question mark or a percent sign in the folder's name would end the path, or change it.
-    url = url or URL.create("sqlite", database=str(database)).render_as_string(hide_password=False)
+    url = url or sqlite_url(database)
     upgrade(url)
     return Workspace(folder=folder, url=url, artifacts=Artifacts(folder / "artifacts"))

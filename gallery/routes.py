@@ -120,5 +120,5 @@ def _missing() -> Response:
 
 def download_name(wanted: str, sha256: str, suffix: str) -> str:
     """A file name that is safe in a header and on any system, always with the file's own suffix."""
-    stem = re.sub(r"[^A-Za-z0-9._ -]+", "_", wanted).removesuffix(f".{suffix}").strip(" ._")[:100]
+    stem = re.sub(r"[^A-Za-z0-9._ -]+", "_", wanted).removesuffix(f".{suffix}").strip(" .")[:100]
     return f"{stem or sha256[:12]}.{suffix}"

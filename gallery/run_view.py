@@ -15,6 +15,7 @@ from gallery.export.spec import rerun_spec
 from gallery.filters import FilterSpec
 from gallery.routes import original_url
 from gallery.wording import alternative
+from sweep.errors import InputError
 
 NO_PICTURE = {
     "queued": "Queued: this run has not begun",
@@ -25,6 +26,10 @@ NO_PICTURE = {
     "diverged": "Diverged: no finite picture was kept",
     "done": "No picture",
 }
+
+
+class NoSuchRun(InputError):
+    """The address names no run of this workspace."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +53,12 @@ def read_run(connection: Connection, text: str, spec: FilterSpec) -> RunView:
     Without a view, or where the view does not hold it, the neighbours are those of its own sweep in the order of the plan.
 
     Raises:
-        InputError: there is no such run.
+        NoSuchRun: there is none, or several begin so.
     """
-    result = queries.find_result(connection, text)
+    try:
+        result = queries.find_result(connection, text)
+    except InputError as error:
+        raise NoSuchRun(*error.args) from error
     shared = browse.sharing(connection, result.run_key)
     asof = browse.newest_seq(connection)
     beside = browse.neighbours(connection, spec.view, asof, result.run_key) if spec.view.sweeps else None

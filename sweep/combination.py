@@ -15,7 +15,7 @@ Weights = tuple[tuple[str, float], ...]
 
 
 def round_significant(value: float, digits: int = 10) -> float:
-    """Round to significant digits, so that 0.1 + 0.2 and 0.3 name the same run; no negative zero."""
+    """Round to significant digits, so that 0.1 + 0.2 and 0.3 name the same run; no negative zero. The largest floats become infinite."""
     # By way of 15 digits: 1/32768 = 3.0517578125e-05 lies half-way, and an error in its 17th digit must not decide.
     return float(f"{float(f'{value:.14e}'):.{digits - 1}e}") + 0.0
 
@@ -56,10 +56,9 @@ def normalised_ratio(alpha: float, beta: float) -> tuple[float, float]:
         raise ValueError("alpha and beta are both zero; one of them must be above zero")
     if alpha == 0:
         return 0.0, 1.0
-    ratio = beta / alpha
+    ratio = round_significant(beta / alpha)
     if not math.isfinite(ratio) or (ratio == 0) != (beta == 0):
         raise ValueError(f"beta / alpha = {beta} / {alpha} is out of the range of numbers")
-    ratio = round_significant(ratio)
     return 1 / (1 + ratio), ratio / (1 + ratio)
 
 
@@ -71,10 +70,10 @@ def normalised_tv(tv: float, alpha: float, beta: float) -> float:
     """
     if not math.isfinite(tv) or tv < 0:
         raise ValueError(f"tv is {tv}; it must be a finite number, zero or more")
-    scaled = tv / (alpha + beta)
+    scaled = round_significant(tv / (alpha + beta))
     if not math.isfinite(scaled) or (scaled == 0) != (tv == 0):
         raise ValueError(f"tv / (alpha + beta) = {tv} / ({alpha} + {beta}) is out of the range of numbers")
-    return round_significant(scaled)
+    return scaled
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from factories import made_up_workspace, picture_bytes
 from sqlalchemy import Connection, func, insert, select
 
@@ -124,4 +125,9 @@ def wide_workspace(folder: Path, *, amount: int = 260) -> Workspace:
     return workspace
 
 
-__all__ = ["HOSTILE", "Point", "add_sweep", "picture_bytes", "random_points", "wide_workspace"]
+def look_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the gallery's pages show this workspace."""
+    monkeypatch.setenv("STYLESWEEP_WORKSPACE", str(folder))
+
+
+__all__ = ["HOSTILE", "Point", "add_sweep", "look_at", "picture_bytes", "random_points", "wide_workspace"]

@@ -13,9 +13,8 @@ from gallery.filters import FilterSpec
 from gallery.links import url_params
 from gallery.reading import calm, command, reading
 from gallery.routes import original_url
-from gallery.run_view import RunView, input_pictures, main_picture, read_run, recipe_yaml
+from gallery.run_view import NoSuchRun, RunView, input_pictures, main_picture, read_run, recipe_yaml
 from gallery.wording import NOTHING, STATE_LABELS, YARDSTICK_LABELS, YARDSTICK_MEANINGS, age, duration, label, number, plain, shown
-from sweep.errors import InputError
 
 REFRESH_SECONDS = 4
 YARDSTICK_ORDER = ("balance", "content_kept", "style_gained", "d_content", "d_style")
@@ -32,7 +31,7 @@ def page() -> None:
     try:
         with reading() as connection:
             run = read_run(connection, wanted, spec)
-    except InputError as error:
+    except NoSuchRun as error:
         st.info(plain(str(error)[:1].upper() + str(error)[1:300]))
         st.page_link("app_pages/gallery.py", label="To the gallery", icon=":material/arrow_back:")
         return

@@ -67,7 +67,7 @@ def _the_one(value: Any, name: str) -> Any:
         if len(value) != 1:
             raise InputError(f"{name} lists {len(value)} recipes; give one picture, or one of the files in recipes/.")
         value = value[0]
-    return value["recipe"] if isinstance(value, dict) and isinstance(value.get("recipe"), dict) else value
+    return value[KEYWORD] if isinstance(value, dict) and KEYWORD in value else value
 
 
 def _json(text: str, name: str) -> Any:

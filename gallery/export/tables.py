@@ -9,7 +9,7 @@ from typing import Any
 
 from db.queries import PARAMETERS, YARDSTICKS, Result
 from gallery.export.names import basename
-from gallery.export.recipe import Recipe
+from gallery.export.recipe import KEYWORD, Recipe
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -33,7 +33,7 @@ def row_of(one: Exported) -> dict[str, Any]:
     return {
         "rank": one.rank,
         "image": one.image,
-        "recipe": one.sidecar,
+        "recipe_file": one.sidecar,
         "run_key": result.run_key,
         "sweep": result.sweep,
         "position": result.position,
@@ -69,6 +69,6 @@ def _cells(values: Iterable[Any]) -> list[Any]:
 
 
 def json_text(exported: Sequence[Exported]) -> str:
-    """A list of objects: the row of runs.csv, its yardsticks and its recipe."""
-    rows = [{**row_of(one), "recipe_file": one.sidecar, "recipe": one.recipe} for one in exported]
+    """A list of objects: the row of runs.csv, and the recipe under the keyword that it has in a picture."""
+    rows = [{**row_of(one), KEYWORD: one.recipe} for one in exported]
     return json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -217,7 +217,23 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(0)
     except Exception as error:
-        sys.exit(_click_exit(error))
+        sys.exit(_click_exit(_understood(error)))
+
+
+def _understood(error: Exception) -> Exception:
+    """What a database says of a locked, full or damaged file, in our own words; anything else as it is."""
+    if "db.engine" in sys.modules:  # without it no database was opened, and SQLAlchemy need not be loaded now
+        from db.engine import storage_errors
+
+        try:
+            with storage_errors("the workspace's database"):
+                raise error
+        except StylesweepError as ours:
+            _complain(str(ours))
+            return typer.Exit(ours.exit_code)
+        except Exception as same:
+            return same
+    return error
 
 
 def _click_exit(error: Exception) -> int:
@@ -235,7 +251,9 @@ def _click_exit(error: Exception) -> int:
 
 
 def _complain(message: str) -> None:
-    typer.echo(f"stylesweep: {message}", err=True)
+    # Messages quote files of strangers: their control characters must not reach the terminal.
+    shown = "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in message)
+    typer.echo(f"stylesweep: {shown}", err=True)
 
 
 if __name__ == "__main__":

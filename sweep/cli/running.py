@@ -18,7 +18,7 @@ from db.sweeps import SweepRecord, record_inputs, record_sweep
 from db.workspace import Workspace, open_workspace
 from sweep.cli.progress import JsonLines, Terminal, follow
 from sweep.cli.wording import amount_of_bytes, amount_of_time
-from sweep.errors import Interrupted
+from sweep.errors import InputError, Interrupted
 from sweep.inputs import InputFile, inspect_inputs
 from sweep.plan import CPU_RATE, GPU_RATE, Plan, Speed, make_plan, own_weights, picture_sizes
 from sweep.spec import SweepSpec, load_spec
@@ -60,7 +60,7 @@ def prepare(path: Path) -> Prepared:
     files = inspect_inputs(spec.picture_paths())
     for file in files.values():
         for remark in file.remarks:
-            say(f"{file.path.name}: {remark}")
+            say(remark)
     return Prepared(spec=spec, files=files, network_hash={pair: network_hash(*pair) for pair in spec.network_files()})
 
 
@@ -126,6 +126,7 @@ def _count(number: int, noun: str) -> str:
 
 def run(path: Path, options: RunOptions) -> int:
     """`stylesweep run`: record the sweep, then drive the workspace or follow who does. Returns the exit code."""
+    check_address(options.address)
     prepared = prepare(path)
     ensure_weights(prepared.spec)
     workspace = open_workspace(options.workspace, create=True)
@@ -202,6 +203,21 @@ def _resign_quietly(store: Store, owner: str) -> None:
         drivers.resign(store.engine, owner)
     except Exception as error:
         say(f"stylesweep: what was running could not be queued again ({error}); the next run of this command does that.")
+
+
+def check_address(address: str) -> None:
+    """Refuse what no back end understands, before anything is recorded.
+
+    Raises:
+        InputError: says what an address looks like.
+    """
+    if address in ("local", "auto", "inline"):
+        return
+    if address.startswith("ray://"):
+        raise InputError("--address ray://... cannot stream results; run on the cluster's head with --address auto, or give its host:port.")
+    host, _, port = address.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise InputError(f"--address {address!r} is not understood: give local, inline, auto, or host:port, as in 10.0.0.5:6379.")
 
 
 def make_backend(workspace: Workspace, address: str) -> "Backend":

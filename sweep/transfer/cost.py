@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sweep.transfer.presets import GATYS, deepest_layer, layer_names, network_info
+from sweep.transfer.presets import GATYS, layer_names, network_info
 from sweep.transfer.recipe import Recipe
 
 _FLOAT = 4  # bytes
@@ -22,8 +22,8 @@ def work(network: str, deepest_layer: str, height: int, width: int, recipe: Reci
 def peak_bytes(network: str, deepest_layer: str, height: int, width: int, recipe: Recipe) -> int:
     """Estimate of the memory that a run holds at its largest scale: weights, features, Gram matrices, optimiser.
 
-    Features count twice where a relu follows (its output and the gradient that flows back), which measured runs stay under.
-    The interpreter and torch itself are not in it.
+    The factor before the largest layer stands for gradients on their way back and for what convolutions work in; it was
+    fitted to measured runs on a CPU. The interpreter and torch itself are not in it.
     """
     h, w, _ = recipe.scales(height, width)[-1]
     weights = features = largest = 0.0
@@ -34,15 +34,11 @@ def peak_bytes(network: str, deepest_layer: str, height: int, width: int, recipe
         elif name.startswith("conv"):
             weights += 9 * channels_in * channels * _FLOAT
             features += size  # the relu works in place
+            features += size if name.endswith("_1") else 0  # the scaled copy that a Gram matrix keeps for its gradient
             largest = max(largest, size)
     picture = 3 * h * w * _FLOAT
     copies = 2 * GATYS.history + 10 if recipe.name == "gatys" else 8
-    return int(weights + features + 3 * largest + copies * picture)
-
-
-def deepest_of(network: str, content_layers: dict[str, float], style_layers: dict[str, float]) -> str:
-    """The layer at which the network may stop. Raises InputError for a layer that it does not have."""
-    return deepest_layer(network, content_layers, style_layers)
+    return int(weights + features + 6 * largest + copies * picture)
 
 
 def _step_work(network: str, deepest: str, height: int, width: int) -> float:

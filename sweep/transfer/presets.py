@@ -109,10 +109,11 @@ Layers = dict[str, float]
 _PAPER = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
 DEFAULT_LAYER_SET: Final = "painterly"
-# (content, style) weights; only their proportions matter. `painterly` was chosen by eye and by yardstick (docs/design.md,
-# section 4): weights that fall with depth bring the painting's colours and keep grain out of flat areas.
+# (content, style) weights; only their proportions matter. `painterly` was chosen by eye and by yardstick: style weights that
+# fall with depth bring the painting's colours, and the second content layer keeps lines crisp and flat areas free of
+# coloured grain, which relu4_2 alone does not see (docs/design.md, section 4).
 LAYER_SETS: Final[dict[str, tuple[Layers, Layers]]] = {
-    "painterly": ({"relu4_2": 1.0}, dict(zip(_PAPER, (64.0, 32.0, 16.0, 4.0, 1.0), strict=True))),
+    "painterly": ({"relu3_1": 1.0, "relu4_2": 1.0}, dict(zip(_PAPER, (16.0, 8.0, 4.0, 2.0, 1.0), strict=True))),
     "gatys": ({"relu4_2": 1.0}, dict.fromkeys(_PAPER, 1.0)),  # Gatys et al. 2016, section 3
     "shallow": ({"relu4_2": 1.0}, dict.fromkeys(_PAPER[:3], 1.0)),
     "deep": ({"relu4_2": 1.0}, dict.fromkeys(_PAPER[2:], 1.0)),
@@ -126,7 +127,7 @@ class PyramidNumbers:
     """Recipe `pyramid`: Adam from small to large. `steps` belongs to the smallest scale; every later one takes half."""
 
     steps: int = 200
-    smallest: int = 64  # long side of the smallest scale, pixels (at least; see Recipe.scales)
+    smallest: int = 96  # long side of the smallest scale, pixels (at least; see Recipe.scales)
     shortest: int = 32  # short side that every scale but the last must have, so that relu5_1 still has 2 x 2 positions
     factor: float = 2**0.5
     learning_rate: float = 0.02

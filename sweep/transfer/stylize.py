@@ -105,31 +105,30 @@ class _Chunk:
     """Losses that are still on the device, with the steps that they belong to."""
 
     size: int
-    kept: frozenset[int]
     losses: list[Tensor] = field(default_factory=list)
-    steps: list[int] = field(default_factory=list)
+    steps: list[tuple[int, bool]] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
 
-    def add(self, number: int, step: int, losses: Tensor) -> None:
-        """Note the losses of step `number` of this scale, `step` of the run."""
+    def add(self, step: int, keep: bool, losses: Tensor) -> None:
+        """Note the losses of a step of the run, and whether they become a point of the curve."""
         self.losses.append(losses)
-        self.steps.append(step if number in self.kept else -1)
+        self.steps.append((step, keep))
 
-    def full(self) -> bool:
-        """Whether it is time to read the device."""
-        return len(self.losses) >= _CHUNK_STEPS or time.monotonic() - self.began >= _CHUNK_SECONDS
+    def late(self) -> bool:
+        """Whether somebody may be waiting for news."""
+        return time.monotonic() - self.began >= _CHUNK_SECONDS
 
-    def read(self) -> tuple[list[LossPoint], bool]:
-        """The kept points up to the first loss that is not finite, and whether all were finite; empties the chunk."""
-        points, finite = [], True
-        for step, losses in zip(self.steps, torch.stack(self.losses).tolist(), strict=True):
-            finite = all(map(math.isfinite, losses))
-            if not finite:
+    def read(self) -> tuple[list[LossPoint], int | None]:
+        """The kept points, and the step of the first loss that is not finite, if any (no points from there on); empties it."""
+        points, failed = [], None
+        for (step, keep), losses in zip(self.steps, torch.stack(self.losses).tolist(), strict=True):
+            if not all(map(math.isfinite, losses)):
+                failed = step
                 break
-            if step >= 0:
+            if keep:
                 points.append(LossPoint(step, self.size, *losses))
         self.losses, self.steps, self.began = [], [], time.monotonic()
-        return points, finite
+        return points, failed
 
 
 class _Run:
@@ -145,23 +144,31 @@ class _Run:
         self.diverged = False
 
     def optimise(self) -> Iterator[list[LossPoint]]:
-        for (height, width, steps), kept in zip(self.scales, kept_steps(self.scales), strict=True):
+        for (height, width, steps), kept in zip(self.scales, map(frozenset, kept_steps(self.scales)), strict=True):
             objective = _Objective(self.features, self.problem, self.targets, (height, width))
             optimizer = self._enter(height, width)
-            chunk = _Chunk(size=max(height, width), kept=frozenset(kept))
+            chunk = _Chunk(size=max(height, width))
             for number in range(steps):
                 losses = optimizer.step(objective)
                 self.steps += 1
-                chunk.add(number, self.steps, losses)
-                if chunk.full() or number == steps - 1:
-                    points, finite = chunk.read()
-                    picture = optimizer.picture()
-                    if not (finite and bool(torch.isfinite(picture).all())):
-                        self.diverged = True
-                        yield points
-                        return
-                    self.finite = picture
+                chunk.add(self.steps, number in kept, losses)
+                # A picture is kept every so many steps, never by the clock: a diverged run repeats bit by bit too.
+                due = (number + 1) % _CHUNK_STEPS == 0 or number == steps - 1
+                if due or chunk.late():
+                    points, failed = chunk.read()
+                    self._look(optimizer.picture(), failed, due)
                     yield points
+                    if self.diverged:
+                        return
+
+    def _look(self, picture: Tensor, failed: int | None, due: bool) -> None:
+        """Note that the run diverged, or keep the picture where it is due."""
+        if failed is not None:
+            self.diverged, self.steps = True, failed
+        elif due and not bool(torch.isfinite(picture).all()):
+            self.diverged = True
+        elif due:
+            self.finite = picture
 
     def _enter(self, height: int, width: int) -> PyramidAdam | WolfeLBFGS:
         """Set the optimiser up for a scale."""

@@ -1,11 +1,10 @@
 """One workspace for all tests that only look, and the gallery's own environment."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import streamlit as st
-from gallery_factories import wide_workspace
+from gallery_factories import look_at, wide_workspace
 
 from db.workspace import Workspace
 
@@ -21,10 +20,6 @@ def opened(wide: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """The workspace that pages look at."""
     look_at(wide.folder, monkeypatch)
     return wide
-
-
-def look_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STYLESWEEP_WORKSPACE", str(folder))
 
 
 @pytest.fixture(autouse=True)

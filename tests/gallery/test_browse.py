@@ -61,7 +61,7 @@ def some_views(amount: int, rows: Sequence[Result]) -> list[View]:
     views = []
     for _ in range(amount):
         choices: dict[str, Choice] = {}
-        for name in chance.sample(PARAMETERS, chance.randrange(4)):
+        for name in chance.sample(PARAMETERS, chance.randrange(3)):
             values = sorted({row.parameters[name] for row in rows}, key=str)
             choices[name] = tuple(chance.sample(values, min(len(values), chance.randrange(1, 3))))
         if chance.random() < 0.3:

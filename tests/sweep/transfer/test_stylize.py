@@ -76,12 +76,12 @@ def test_the_gradient_of_the_objective_is_that_of_finite_differences(
 
 
 def test_a_run_ends_in_a_picture_of_the_asked_size_with_a_falling_curve(random_features: Features, source: Sources) -> None:
-    problem = problem_of(source, content=source(1, 90, 120), recipe=Recipe(size=96, steps=30))
+    problem = problem_of(source, content=source(1, 120, 160), recipe=Recipe(size=144, steps=30))
     curve, outcome = finish(random_features, problem)
-    assert outcome.pixels.shape == (72, 96, 3) and outcome.pixels.dtype == np.uint8
+    assert outcome.pixels.shape == (108, 144, 3) and outcome.pixels.dtype == np.uint8
     assert (outcome.diverged, outcome.moved, outcome.peak_bytes) == (False, True, None)
-    assert outcome.steps == problem.recipe.total_steps(90, 120) == curve[-1].step == 45
-    assert [point.size for point in curve] == [68] * 30 + [96] * 15
+    assert outcome.steps == problem.recipe.total_steps(120, 160) == curve[-1].step == 45
+    assert [point.size for point in curve] == [102] * 30 + [144] * 15
     totals = [0.5 * point.content_loss + 0.5 * point.style_loss for point in curve]
     assert totals[29] < 0.6 * totals[0]
     assert curve[0].content_loss == pytest.approx(0, abs=1e-9)
@@ -228,10 +228,11 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(
     assert outcome.diverged and outcome.steps < 60
     assert all(np.isfinite([point.content_loss, point.style_loss, point.tv_loss]).all() for point in curve)
     if after:
-        assert 20 <= len(curve) <= 30
-        assert not np.array_equal(outcome.pixels, problem.content.pixels)
+        # Adam evaluates once a step; L-BFGS up to 25 times in a bad one.
+        assert curve[-1].step == outcome.steps - 1 and outcome.steps <= 31
+        assert np.array_equal(outcome.pixels, problem.content.pixels) == (outcome.steps <= 25)
     else:
-        assert curve == []
+        assert curve == [] and outcome.steps == 1
         np.testing.assert_array_equal(outcome.pixels, problem.content.pixels)
 
 

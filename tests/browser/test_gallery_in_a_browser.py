@@ -1,0 +1,298 @@
+"""The gallery as a person meets it: a real server, a real browser."""
+
+import contextlib
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from factories import curve, finished_event
+from gallery_factories import HOSTILE, wide_workspace
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, expect, sync_playwright
+from sqlalchemy import select
+
+from db import queries
+from db.drivers import become_driver, resign
+from db.models import Image, Run
+from db.store import Store
+from db.workspace import Workspace
+
+pytestmark = pytest.mark.browser
+SERVE = "import sys; from pathlib import Path; from gallery.server import serve; serve(Path(sys.argv[1]), int(sys.argv[2]))"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def served(folder: Path, cwd: Path) -> Iterator[str]:
+    """The launcher as a process of its own, from a directory that knows nothing of the gallery's settings."""
+    port = free_port()
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVE, str(folder), str(port)], cwd=cwd, env={"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin", "HOME": str(cwd)},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as process:  # fmt: skip
+        try:
+            wait_until_healthy(port, process)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            output, _ = process.communicate(timeout=20)
+        lines = [line for line in output.splitlines() if line.strip()]
+        assert lines == [f"The gallery is at http://127.0.0.1:{port} (Ctrl-C ends it)."]
+
+
+def wait_until_healthy(port: int, process: "subprocess.Popen[str]") -> None:
+    deadline = time.monotonic() + 40
+    while time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()[0]
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2):
+            return
+        time.sleep(0.1)
+    raise AssertionError("the gallery did not start within 40 s")
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return wide_workspace(tmp_path_factory.mktemp("wide"), amount=120)
+
+
+@pytest.fixture(scope="module")
+def gallery(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served(workspace.folder, tmp_path_factory.mktemp("elsewhere")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    assert chromium is not None, "tests/browser need Debian's chromium: apt-get install --no-install-recommends chromium fonts-dejavu-core"
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield launched
+        launched.close()
+
+
+@dataclass
+class Watched:
+    """A page with everything it asked for and everything it complained of."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def watch(self) -> "Watched":
+        self.page.on("request", self.asked)
+        self.page.on("response", self.answered)
+        self.page.on("console", self.said)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        return self
+
+    def asked(self, request: Request) -> None:
+        self.requests.append(request.url)
+
+    def answered(self, response: Response) -> None:
+        # Streamlit looks for itself below the page's own path first; those two answers are its way to find out.
+        if response.status >= 400 and not re.search(r"/(gallery|run)/_stcore/(health|host-config)$", response.url):
+            self.complaints.append(f"{response.status} {response.url}")
+
+    def said(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:  # `answered` has the address
+            self.complaints.append(message.text)
+
+
+@contextlib.contextmanager
+def opened(browser: Browser, url: str, **options: object) -> Iterator[Page]:
+    """A fresh visitor; on leaving, nothing went wrong and nothing left the machine."""
+    context: BrowserContext = browser.new_context(viewport={"width": 1280, "height": 900}, **options)  # type: ignore[arg-type]
+    watched = Watched(context.new_page()).watch()
+    watched.page.goto(url)
+    yield watched.page
+    origin = re.match(r"http://[^/]+", url)
+    assert origin is not None
+    strangers = [one for one in watched.requests if not one.startswith((origin[0], "data:", "blob:"))]
+    context.close()
+    assert strangers == []
+    assert [one for one in watched.requests if one.startswith(f"{origin[0]}/media/")] == []  # Streamlit's store of pictures in memory
+    assert watched.complaints == []
+
+
+def tiles(page: Page) -> list[str]:
+    page.wait_for_selector("a.tile")
+    return page.locator(".grid li").evaluate_all("all => all.map(one => one.dataset.id)")  # type: ignore[no-any-return]
+
+
+def images_are_whole(page: Page) -> int:
+    """Scrolls through the page, then checks that every picture is there and described; returns how many there are."""
+    for step in range(0, 12):
+        page.mouse.wheel(0, 700)
+        page.wait_for_timeout(30 if step else 60)
+    page.wait_for_function(
+        "() => { const all = []; const walk = (root) => { root.querySelectorAll('*').forEach((one) => { if (one.tagName === 'IMG') all.push(one);"
+        " if (one.shadowRoot) walk(one.shadowRoot) }) }; walk(document); window.pictures = all;"
+        " return all.length && all.every((one) => one.complete && one.naturalWidth > 0) }"
+    )
+    facts = page.evaluate("() => window.pictures.map((one) => [one.alt, one.src, one.clientWidth])")
+    assert all(alt for alt, _, _ in facts), facts
+    assert all("/app/static/" in source for _, source, _ in facts), facts
+    assert all(width > 0 for _, _, width in facts), facts
+    return len(facts)
+
+
+def test_from_the_sweeps_to_a_run_and_on(browser: Browser, gallery: str) -> None:
+    with opened(browser, gallery) as page:
+        page.locator(".card", has_text="demo").wait_for()
+        assert images_are_whole(page) == 2  # every sweep with a result has its best picture
+        page.mouse.wheel(0, -9000)
+        page.locator(".card", has_text="demo").click()
+        page.wait_for_url(re.compile(r"/gallery\?sweep=demo$"))
+        expect(page.get_by_text("Showing 1-16 of 16 combinations")).to_be_visible()
+        first = tiles(page)
+        assert images_are_whole(page) == 12
+        page.locator("a.tile").first.click()
+        page.wait_for_url(re.compile(rf"/run\?id={first[0]}&sweep=demo$"))
+        page.locator("canvas, svg.marks").first.wait_for()
+        expect(page.get_by_text("Losses are unweighted")).to_be_visible()
+        assert images_are_whole(page) == 3
+        page.mouse.wheel(0, -9000)
+        page.get_by_role("button", name="Next").click()
+        page.wait_for_url(re.compile(rf"id={first[1]}"))
+        expect(page.get_by_text("2 of 16")).to_be_visible()
+        page.get_by_role("link", name="Gallery").last.click()
+        page.wait_for_url(re.compile(r"/gallery\?sweep=demo$"))
+        assert tiles(page) == first
+
+
+def test_a_filter_by_click_is_in_the_url_and_a_pasted_url_gives_the_same_grid(browser: Browser, gallery: str) -> None:
+    with opened(browser, f"{gallery}/gallery?sweep=wide&sort=style_gained&p=2") as page:
+        before = tiles(page)
+        page.get_by_test_id("stSidebar").get_by_role("button", name=re.compile("cat")).click()
+        page.wait_for_url(re.compile(r"content=cat\.png"))
+        assert "p=2" not in page.url
+        expect(page.locator(".tile img[alt^=harbour]")).to_have_count(0)
+        expect(page.get_by_text(re.compile("Showing 1-"))).to_be_visible()
+        filtered, url = tiles(page), page.url
+        assert filtered != before
+        assert all(alt.startswith("cat.png") for alt in page.locator(".tile img").evaluate_all("all => all.map((one) => one.alt)"))
+        page.reload()
+        assert tiles(page) == filtered
+    with opened(browser, url) as page:
+        assert tiles(page) == filtered
+
+
+def test_pages_turn_and_hold_different_tiles(browser: Browser, gallery: str) -> None:
+    with opened(browser, f"{gallery}/gallery?sweep=wide") as page:
+        first = tiles(page)
+        assert len(first) == 48
+        page.get_by_role("button", name="Page 2").click()
+        page.wait_for_url(re.compile(r"p=2"))
+        expect(page.get_by_text(re.compile("Showing 49-"))).to_be_visible()
+        expect(page.locator(".grid li").first).not_to_have_attribute("data-id", first[0])
+        assert not set(tiles(page)) & set(first)
+        page.go_back()
+        expect(page.get_by_text(re.compile("Showing 1-"))).to_be_visible()
+        expect(page.locator(".grid li").first).to_have_attribute("data-id", first[0])
+        assert tiles(page) == first
+
+
+def test_the_keyboard_alone_finds_and_opens_a_tile(browser: Browser, gallery: str) -> None:
+    with opened(browser, f"{gallery}/gallery?sweep=demo") as page:
+        keys = tiles(page)
+        page.locator("a.tile").first.focus()
+        for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowDown"):
+            page.keyboard.press(key)
+        columns = page.locator(".grid").evaluate("grid => getComputedStyle(grid).gridTemplateColumns.split(' ').length")
+        here = page.evaluate(
+            "() => { let one = document.activeElement; while (one.shadowRoot) one = one.shadowRoot.activeElement;"
+            " return [one.closest('li').dataset.id, getComputedStyle(one).outlineStyle] }"
+        )
+        assert here == [keys[1 + columns], "solid"]
+        page.keyboard.press("Enter")
+        page.wait_for_url(re.compile(rf"/run\?id={keys[1 + columns]}"))
+        page.get_by_text("Yardsticks").wait_for()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_url(re.compile(rf"/run\?id={keys[2 + columns]}"))
+
+
+def test_dark_and_light_are_both_neutral_grey(browser: Browser, gallery: str) -> None:
+    shades = []
+    for scheme in ("light", "dark"):
+        with opened(browser, f"{gallery}/gallery?sweep=demo", color_scheme=scheme) as page:
+            tiles(page)
+            colours = page.evaluate("() => getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+            frame = page.locator(".frame").first.evaluate("one => getComputedStyle(one).backgroundColor")
+            for colour in (colours, frame):
+                red, green, blue = re.findall(r"\d+", colour)[:3]
+                assert red == green == blue, (scheme, colour)
+            shades.append(int(re.findall(r"\d+", colours)[0]))
+    assert shades[0] > 200 > 60 > shades[1]
+
+
+def test_names_are_text_whatever_they_hold(browser: Browser, gallery: str, workspace: Workspace) -> None:
+    with workspace.reader().connect() as connection:
+        odd = next(result for result in queries.results(connection) if result.parameters["content"] == HOSTILE)
+    with opened(browser, f"{gallery}/run?id={odd.run_key}") as page:
+        page.get_by_text("Yardsticks").wait_for()
+        assert HOSTILE in page.inner_text("h1")
+        page.get_by_role("link", name="Gallery").last.click()
+        tiles(page)
+        assert page.locator("img[src='x']").count() == 0
+        assert images_are_whole(page) == 2
+
+
+def test_a_file_that_is_missing_says_so_in_its_place(browser: Browser, gallery: str, workspace: Workspace) -> None:
+    with workspace.reader().connect() as connection:
+        demo = [result for result in queries.results(connection) if result.sweep == "demo" and result.image]
+        victim = connection.execute(select(Image.thumbnail).where(Image.sha256 == demo[0].image)).scalar_one()
+    path = workspace.artifacts.path(str(victim), "webp")
+    data = path.read_bytes()
+    path.unlink()
+    try:
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        page = context.new_page()
+        page.goto(f"{gallery}/gallery?sweep=demo&sort=plan")
+        expect(page.locator(".tile").first.get_by_text("missing or damaged")).to_be_visible()
+        heights = page.locator(".frame").evaluate_all("all => all.slice(0, 4).map((one) => Math.round(one.getBoundingClientRect().height))")
+        assert len(set(heights)) == 1
+        context.close()
+    finally:
+        path.write_bytes(data)
+
+
+def test_new_results_are_offered_and_the_grid_stands_still_until_they_are_asked_for(
+    browser: Browser, gallery: str, workspace: Workspace
+) -> None:
+    with opened(browser, f"{gallery}/gallery?sweep=demo") as page:
+        before = tiles(page)
+        store = Store(workspace.writer(), workspace.artifacts)
+        owner, _ = become_driver(store.engine, "test")
+        assert owner is not None
+        (run,) = store.claim(owner, 1)
+        store.finished(owner, finished_event(run, 55), curve(55))
+        resign(store.engine, owner)
+        offer = page.get_by_role("button", name=re.compile("1 new result"))
+        offer.wait_for(timeout=15_000)
+        assert tiles(page) == before
+        assert page.locator(".tile img").count() == 12
+        offer.click()
+        expect(page.locator(".tile img")).to_have_count(13)
+        expect(offer).to_have_count(0)
+    with workspace.reader().connect() as connection:
+        assert connection.execute(select(Run.state).where(Run.run_key == run.run_key)).scalar() == "done"
+
+
+def test_without_a_workspace_the_pages_say_what_to_type(browser: Browser, tmp_path: Path) -> None:
+    with served(tmp_path / "none", tmp_path) as url, opened(browser, url) as page:
+        expect(page.get_by_text("Nothing to see yet")).to_be_visible()
+        expect(page.get_by_text("make demo")).to_be_visible()

@@ -1,0 +1,148 @@
+"""Files that call themselves recipes and are not."""
+
+import contextlib
+import copy
+import io
+import json
+from typing import Any
+
+import pytest
+from factories import picture_bytes
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from gallery.export.png import with_text_chunks
+from gallery.export.reading import read_recipe
+from sweep.errors import InputError
+
+GOOD: dict[str, Any] = {
+    "schema": "stylesweep-run/1", "run_key": "r1-" + "0" * 40, "sweep": "demo", "tool": "stylesweep 0.1.0",
+    "content": {"name": "cat.png", "sha256": "a" * 64}, "style": [{"name": "waves.png", "sha256": "b" * 64, "share": 1.0}],
+    "alpha": 1.0, "beta": 10.0, "layers": {"name": "gatys", "content": {"relu4_2": 1.0}, "style": {"relu1_1": 0.5, "relu2_1": 0.5}},
+    "settings": {"network": "vgg19", "network_hash": "", "recipe": "pyramid", "size": 512, "steps": None, "init": "content",
+                 "seed": 0, "tv": 0.0},
+    "yardsticks": {"protocol": "y1", "balance": None},
+}  # fmt: skip
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    recipe = copy.deepcopy(GOOD)
+    *folders, last = path.split(".")
+    inner = recipe
+    for folder in folders:
+        inner = inner[int(folder)] if isinstance(inner, list) else inner[folder]
+    inner[last] = value
+    return recipe
+
+
+def refusal(data: bytes, name: str = "x.file") -> str:
+    with pytest.raises(InputError) as caught:
+        read_recipe(data, name)
+    said = str(caught.value)
+    assert said.startswith(name) and said.endswith((".", "`.")) and len(said) < 500
+    return said
+
+
+def test_the_good_one_is_read() -> None:
+    assert read_recipe(json.dumps(GOOD).encode(), "good.json") == GOOD
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("schema", "stylesweep-run/2"), ("schema", 1), ("run_key", "r1-xyz"), ("run_key", None), ("sweep", ["x"]), ("sweep", "x" * 501),
+        ("content", "cat.png"), ("content.sha256", "../../etc/passwd"), ("content.sha256", "A" * 64), ("style", []), ("style", {}),
+        ("style", [GOOD["style"][0]] * 65), ("style.0.share", -1), ("style.0.share", "1"), ("style.0.share", 0), ("alpha", True),
+        ("alpha", -1), ("alpha", 10**400), ("alpha", None), ("beta", "10"), ("layers", None), ("layers.style", {}),
+        ("layers.style", {"relu1_1": 0}),
+        ("layers.content", [["relu4_2", 1]]), ("settings", []), ("settings.size", 0.5), ("settings.size", "512"),
+        ("settings.steps", "many"), ("settings.seed", -1), ("settings.tv", [0]), ("yardsticks", [1]), ("yardsticks.balance", "high"),
+        ("tool", 3),
+    ],
+)  # fmt: skip
+def test_a_wrong_field_is_named(path: str, value: Any) -> None:
+    said = refusal(json.dumps(changed(path, value)).encode())
+    assert path.split(".")[-1].removesuffix("0") in said or path.split(".")[0] in said
+
+
+def test_a_name_never_keeps_a_folder() -> None:
+    assert read_recipe(json.dumps(changed("content.name", "/etc/passwd")).encode(), "a.json")["content"]["name"] == "passwd"
+
+
+def test_unknown_fields_are_dropped() -> None:
+    assert "extra" not in read_recipe(json.dumps(changed("extra", "x")).encode(), "a.json")
+
+
+def bomb() -> str:
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join([f'*{chr(97 + n)}'] * 9)}]" for n in range(9)]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"", b"   \n", b"\xff\xfe\x00", b"\x00" * 50, b"just text", b"- a\n- list\n", b"name: sweep\ncontent: a.jpg\nstyle: b.jpg\n",
+        b"x" * 10_000_000, b"[" * 100_000, b"{" + b'"a":{' * 50_000, b"a: " + b"[" * 50_000, b'{"schema": NaN}', b"[]", b"[1, 2]",
+        b'{"alpha": ' + b"9" * 20_000 + b"}", b"a: " + b"9" * 20_000, b"a: !!int ''", b"a: !!timestamp x", b"a: !!float x", b"? [a]\n: b",
+        b"!!python/object/apply:os.system ['touch /tmp/hacked']", b"a: !!python/name:os.system", bomb().encode(), b"a: &a [*a]",
+        b"%YAML 9.9\n---\na: b",
+        b"schema: stylesweep-run/1\n", b"# recipe: {\nname: x\n", b"# recipe: [1]\nname: x\n", b"\xef\xbb\xbf{",
+        b"a: 2020-99-99\n# recipe: 1",
+    ],
+)  # fmt: skip
+def test_what_is_no_recipe_is_refused_in_a_sentence(data: bytes) -> None:
+    refusal(data)
+
+
+def png(form: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(buffer, form)
+    return buffer.getvalue()
+
+
+def test_a_picture_of_another_program_is_told_apart() -> None:
+    assert "carries no stylesweep recipe" in refusal(picture_bytes(1), "holiday.png")
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP", "GIF", "BMP"])
+def test_pictures_of_other_formats_are_refused(form: str) -> None:
+    refusal(png(form), "holiday.jpg")
+
+
+def test_a_cut_off_picture_is_refused() -> None:
+    assert "cut off" in refusal(with_text_chunks(png(), {"stylesweep": json.dumps(GOOD)})[:200])
+
+
+@pytest.mark.parametrize("text", ["", "not json", "[]", "x" * 300_000, '{"a": 1}', "[" * 200_000])
+def test_a_picture_with_a_broken_recipe_is_refused(text: str) -> None:
+    refusal(with_text_chunks(png(), {"stylesweep": text}))
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(
+    st.sampled_from(
+        ["alpha", "style", "content", "layers", "settings", "yardsticks", "run_key", "layers.style", "style.0", "settings.steps"]
+    ),
+    JSON_VALUES,
+)
+def test_any_value_in_any_field_is_read_or_refused_and_never_a_crash(path: str, value: Any) -> None:
+    recipe = copy.deepcopy(GOOD)
+    if path == "style.0":
+        recipe["style"][0] = value
+    else:
+        recipe = changed(path, value)
+    with contextlib.suppress(InputError):
+        assert read_recipe(json.dumps(recipe).encode(), "x.json")["schema"] == GOOD["schema"]
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_refused_in_a_sentence(data: bytes) -> None:
+    refusal(data)

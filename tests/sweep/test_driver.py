@@ -1,0 +1,449 @@
+"""The loop that hands out runs, with a scripted back end in place of workers; the store is the real one."""
+
+import json
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from factories import GATYS, SHALLOW, finished_event, input_picture, plan_of
+from sqlalchemy import event as hooks
+from sqlalchemy import text, update
+from sqlalchemy.exc import OperationalError
+
+from db import drivers, queries
+from db.models import Driver as DriverTable
+from db.store import ClaimedRun, Store
+from db.sweeps import SweepRecord, record_inputs, record_sweep
+from db.workspace import Workspace, open_workspace
+from sweep import driver as driver_module
+from sweep.driver import Driver, Silent, request_of
+from sweep.errors import SurroundingsError, WorkspaceBusy
+from sweep.events import Crashed, Diverged, Event, Failed, Finished, LossPoint, Progress, Started
+from sweep.worker import RunRequest
+
+Script = Callable[[RunRequest], Iterator[Event]]
+
+
+def record(store: Store, name: str = "demo", betas: int = 3, first: int = 0, **resources: Any) -> int:
+    """Record 2 x betas runs (two layer sets); returns how many."""
+    content, style = input_picture("harbour.jpg", 1), input_picture("waves.png", 3)
+    record_inputs(store, [content, style])
+    planned = plan_of([content], [style], [float(2 + first + i) for i in range(betas)], [GATYS, SHALLOW])
+    wants = {"cpus": 1, "gpus": 0, "device": "auto"} | resources
+    sweep = SweepRecord(name=name, spec_text=f"name: {name}\n", spec_path=f"{name}.yaml", search_seed=None, resources=wants)
+    record_sweep(store, sweep, planned, extend=False)
+    return len(planned)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return open_workspace(tmp_path / "workspace", create=True)
+
+
+@pytest.fixture
+def store(workspace: Workspace) -> Store:
+    return Store(workspace.writer(), workspace.artifacts)
+
+
+def points(*steps: int) -> tuple[LossPoint, ...]:
+    return tuple(LossPoint(step, 48, 1.0 / (step + 1), 2.0 / (step + 1), 0.0) for step in steps)
+
+
+def started(request: RunRequest, pid: int = 7) -> Started:
+    return Started(run_key=request.run_key, attempt=request.attempt, node="n1", pid=pid, device="cpu", versions={"torch": "2"})
+
+
+def progress(request: RunRequest, *steps: int) -> Progress:
+    return Progress(run_key=request.run_key, attempt=request.attempt, points=points(*steps))
+
+
+def finished(request: RunRequest) -> Finished:
+    class Claimed:
+        run_key, attempt, settings = request.run_key, request.attempt, request.settings
+
+    return finished_event(Claimed, int(request.run_key[3:9], 16))  # type: ignore[arg-type]
+
+
+def crashed(request: RunRequest, kind: str = "crashed", *, started: bool = True) -> Crashed:
+    return Crashed(run_key=request.run_key, attempt=request.attempt, kind=kind, error=f"it {kind}", started=started)  # type: ignore[arg-type]
+
+
+def well(request: RunRequest) -> Iterator[Event]:
+    yield started(request)
+    yield progress(request, 0, 1)
+    yield progress(request, 2, 3)
+    yield finished(request)
+
+
+@dataclass
+class Scripted:
+    """Plays a script for every run that is submitted: one event of each slot's run a call."""
+
+    script: Script = well
+    room: int = 2
+    address: str = "scripted"
+    waiting: list[Iterator[Event]] = field(default_factory=list)
+    submitted: list[RunRequest] = field(default_factory=list)
+    most: int = 0
+    between: Callable[["Scripted"], None] = lambda _: None
+    extra: list[Event] = field(default_factory=list)
+
+    def slots(self, resources: Mapping[str, Any]) -> int:
+        return self.room
+
+    def submit(self, request: RunRequest, resources: Mapping[str, Any]) -> None:
+        self.submitted.append(request)
+        self.waiting.append(self.script(request))
+        self.most = max(self.most, len(self.waiting))
+
+    def events(self, timeout: float) -> list[Event]:
+        self.between(self)
+        told, self.extra = self.extra, []
+        for stream in self.waiting[: self.room]:
+            event = next(stream, None)
+            if event is not None:
+                told.append(event)
+            if event is None or isinstance(event, Finished | Failed | Diverged | Crashed):
+                self.waiting.remove(stream)
+        return told
+
+    def stop(self) -> None:
+        self.waiting.clear()
+
+
+@dataclass
+class Notes:
+    """A watcher that remembers what it was told."""
+
+    told: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def event(self, run: ClaimedRun, event: Event, state: str) -> None:
+        self.told.append((run.run_key, type(event).__name__, state))
+
+    def tick(self, in_flight: int) -> None:
+        pass
+
+
+def drive(store: Store, backend: Scripted, watcher: Any = None, stop: Callable[[], bool] = lambda: False) -> bool:
+    owner, holder = drivers.become_driver(store.engine, backend.address)
+    assert owner is not None, holder
+    return Driver(store, backend, owner, watcher or Silent()).drive(stop)
+
+
+def states(workspace: Workspace) -> Counter[str]:
+    with workspace.reader().connect() as connection:
+        return Counter(connection.execute(text("SELECT state FROM run")).scalars())
+
+
+def column(workspace: Workspace, query: str) -> list[Any]:
+    with workspace.reader().connect() as connection:
+        return list(connection.execute(text(query)).scalars())
+
+
+def test_every_run_is_run_once_and_recorded_with_its_whole_curve(workspace: Workspace, store: Store) -> None:
+    runs, backend, notes = record(store, betas=6), Scripted(), Notes()
+    assert drive(store, backend, notes) is True
+    assert states(workspace) == {"done": runs}
+    assert sorted(request.run_key for request in backend.submitted) == sorted(column(workspace, "SELECT run_key FROM run"))
+    assert column(workspace, "SELECT group_concat(step) FROM (SELECT * FROM loss_point ORDER BY run_id, step) GROUP BY run_id") == ["0,1,2,3"] * runs
+    assert sorted(column(workspace, "SELECT finished_seq FROM run")) == list(range(1, runs + 1))
+    assert Counter(kind for _, kind, _ in notes.told) == {"Started": runs, "Progress": 2 * runs, "Finished": runs}
+    assert column(workspace, "SELECT ended_at FROM driver") != [None]
+
+
+@pytest.mark.parametrize(("room", "most"), [(1, 1), (2, 3), (4, 5), (8, 10)])
+def test_the_window_is_the_slots_and_a_quarter(store: Store, room: int, most: int) -> None:
+    record(store, betas=12)
+    backend = Scripted(room=room)
+    drive(store, backend)
+    assert backend.most == most
+
+
+def test_the_driver_holds_nothing_beyond_its_window(store: Store) -> None:
+    record(store, betas=15)
+    owner, _ = drivers.become_driver(store.engine, "scripted")
+    assert owner is not None
+    backend = Scripted(room=2)
+    driver = Driver(store, backend, owner, Silent())
+    seen: list[int] = []
+    backend.between = lambda _: seen.append(len(driver._in_flight))
+    driver.drive(lambda: False)
+    assert max(seen) == 3
+    assert driver._in_flight == {}
+
+
+def test_progress_of_all_runs_is_written_in_one_transaction_about_once_a_second(
+    workspace: Workspace, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(store, betas=2)
+    clock = [100.0]
+    monkeypatch.setattr(driver_module.time, "monotonic", lambda: clock[0])
+
+    def slow(request: RunRequest) -> Iterator[Event]:
+        yield started(request)
+        for step in range(30):
+            yield progress(request, step)
+        yield finished(request)
+
+    def pass_time(_: Scripted) -> None:
+        clock[0] += 0.1
+
+    writes: list[list[Progress]] = []
+    write = store.progress
+    monkeypatch.setattr(store, "progress", lambda owner, news: (writes.append(list(news)), write(owner, news)))
+    drive(store, Scripted(script=slow, room=4, between=pass_time))
+    full = [news for news in writes if news]
+    seconds = clock[0] - 100
+    assert len(writes) <= seconds + 1
+    assert max(len(news) for news in full) >= 3  # several runs together
+    assert all(9 <= len(one.points) <= 11 for news in full[1:2] for one in news)
+    assert column(workspace, "SELECT count(*) FROM loss_point GROUP BY run_id") == [30] * 4
+
+
+def test_a_curve_can_be_read_while_its_run_goes_on(workspace: Workspace, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    record(store, betas=1)
+    monkeypatch.setattr(driver_module, "PROGRESS_SECONDS", 0.0)
+    seen: list[int] = []
+
+    def look(_: Scripted) -> None:
+        seen.extend(column(workspace, "SELECT count(*) FROM loss_point p JOIN run r ON r.id = p.run_id WHERE r.state = 'running'"))
+
+    drive(store, Scripted(room=1, between=look))
+    assert {2, 4} <= set(seen)
+
+
+def test_a_failed_run_is_recorded_with_its_traceback_and_the_sweep_goes_on(workspace: Workspace, store: Store) -> None:
+    runs = record(store)
+    victim: list[str] = []
+
+    def script(request: RunRequest) -> Iterator[Event]:
+        victim[:] = victim or [request.run_key]
+        if request.run_key != victim[0]:
+            yield from well(request)
+            return
+        yield started(request)
+        yield Failed(run_key=request.run_key, attempt=1, kind="bug", error="ValueError: no", traceback="Traceback (most ...)")
+
+    notes = Notes()
+    assert drive(store, Scripted(script=script), notes) is True
+    assert states(workspace) == {"done": runs - 1, "failed": 1}
+    assert (victim[0], "Failed", "failed") in notes.told
+    with workspace.reader().connect() as connection:
+        (attempt,) = queries.attempts(connection, victim[0])
+    assert (attempt["state"], attempt["kind"], attempt["traceback"]) == ("failed", "bug", "Traceback (most ...)")
+
+
+def test_a_run_that_kills_three_workers_is_quarantined_and_the_others_are_done(workspace: Workspace, store: Store) -> None:
+    runs = record(store)
+    poisoned: list[str] = []
+
+    def script(request: RunRequest) -> Iterator[Event]:
+        poisoned[:] = poisoned or [request.run_key]
+        if request.run_key != poisoned[0]:
+            yield from well(request)
+            return
+        yield started(request)
+        yield progress(request, 0, 1)
+        yield crashed(request)
+
+    notes = Notes()
+    drive(store, Scripted(script=script), notes)
+    assert states(workspace) == {"done": runs - 1, "quarantined": 1}
+    assert [state for key, kind, state in notes.told if (key, kind) == (poisoned[0], "Crashed")] == ["queued", "queued", "quarantined"]
+    with workspace.reader().connect() as connection:
+        tried = queries.attempts(connection, poisoned[0])
+    assert [(row["number"], row["state"], row["error"]) for row in tried] == [(n, "crashed", "it crashed") for n in (1, 2, 3)]
+
+
+def test_lost_nodes_never_count_against_a_run(workspace: Workspace, store: Store) -> None:
+    record(store, betas=1)
+
+    def script(request: RunRequest) -> Iterator[Event]:
+        if request.attempt <= 12:
+            yield started(request)
+            yield crashed(request, "lost")
+            return
+        yield from well(request)
+
+    drive(store, Scripted(script=script))
+    assert states(workspace) == {"done": 2}
+    assert column(workspace, "SELECT DISTINCT killed_workers FROM run") == [0]
+    assert column(workspace, "SELECT count(*) FROM attempt WHERE state = 'lost'") == [24]
+
+
+def test_workers_that_never_start_end_the_driver_instead_of_spinning_for_ever(workspace: Workspace, store: Store) -> None:
+    runs = record(store)
+
+    def script(request: RunRequest) -> Iterator[Event]:
+        yield crashed(request, started=False)
+
+    with pytest.raises(SurroundingsError, match=r"10 workers in succession .* it crashed\. Check that every node"):
+        drive(store, Scripted(script=script))
+    assert states(workspace) == {"queued": runs}
+    assert column(workspace, "SELECT DISTINCT killed_workers FROM run") == [0]
+    assert drive(store, Scripted()) is True
+    assert states(workspace) == {"done": runs}
+
+
+def test_late_news_of_a_lost_attempt_changes_nothing(workspace: Workspace, store: Store) -> None:
+    record(store, betas=1)
+    late: list[RunRequest] = []
+
+    def script(request: RunRequest) -> Iterator[Event]:
+        if request.attempt == 1:
+            late.append(request)
+            yield started(request)
+            yield crashed(request, "lost")
+            return
+        yield started(request, pid=8)
+        yield progress(request, 0)
+        yield progress(request, 1)
+        yield finished(request)
+
+    def echo(backend: Scripted) -> None:
+        for request in late:
+            backend.extra += [started(request, pid=666), progress(request, 98, 99), crashed(request), finished(request)]
+
+    notes = Notes()
+    drive(store, Scripted(script=script, room=1, between=echo), notes)
+    assert states(workspace) == {"done": 2}
+    assert column(workspace, "SELECT DISTINCT max(step) FROM loss_point GROUP BY run_id") == [1]
+    assert column(workspace, "SELECT DISTINCT pid FROM attempt ORDER BY pid") == [7, 8]
+    assert column(workspace, "SELECT attempts FROM run") == [2, 2]
+    assert Counter(kind for _, kind, _ in notes.told)["Finished"] == 2
+
+
+def test_stop_leaves_everything_queued_and_the_next_driver_finishes(workspace: Workspace, store: Store) -> None:
+    runs = record(store, betas=4)
+    calls = iter(range(1000))
+    backend = Scripted(room=3)
+    assert drive(store, backend, stop=lambda: next(calls) >= 6) is False
+    left = states(workspace)
+    assert left["running"] == 0 and 0 < left["done"] < runs and left["queued"] == runs - left["done"]
+    done_before = set(column(workspace, "SELECT run_key FROM run WHERE state = 'done'"))
+    assert set(column(workspace, "SELECT DISTINCT state FROM attempt")) == {"done", "cancelled"}
+    with workspace.reader().connect() as connection:
+        assert queries.driver(connection) is None
+    second = Scripted()
+    assert drive(store, second) is True
+    assert states(workspace) == {"done": runs}
+    assert done_before.isdisjoint(request.run_key for request in second.submitted)
+
+
+def test_a_second_driver_is_refused_and_told_who_drives(store: Store) -> None:
+    record(store, betas=1)
+    owner, holder = drivers.become_driver(store.engine, "first")
+    assert owner is not None and holder is None
+    refused, holder = drivers.become_driver(store.engine, "second")
+    assert refused is None
+    assert holder is not None and (holder.id, holder.address) == (owner, "first")
+
+
+def test_a_driver_that_was_taken_over_stops_and_its_late_results_are_refused(
+    workspace: Workspace, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = record(store, betas=2)
+    monkeypatch.setattr(drivers, "HEARTBEAT_SECONDS", 0.0)
+    others: list[str] = []
+
+    def take_over(backend: Scripted) -> None:
+        if others or not backend.submitted:
+            return
+        with store.engine.begin() as connection:  # as if this process had slept for longer than the lease
+            connection.execute(update(DriverTable).values(heartbeat=time.time() - drivers.LEASE_SECONDS - 1))
+        other, _ = drivers.become_driver(store.engine, "second")
+        assert other is not None
+        others.append(other)
+        backend.extra = [finished(backend.submitted[0])]
+
+    notes = Notes()
+    with pytest.raises(WorkspaceBusy, match="taken this workspace over"):
+        drive(store, Scripted(between=take_over), notes)
+    assert notes.told == []
+    assert states(workspace) == {"queued": runs}
+    assert len(store.claim(others[0], 99)) == runs
+    with workspace.reader().connect() as connection:
+        holder = queries.driver(connection)
+    assert holder is not None and holder.id == others[0]
+
+
+def test_a_full_database_stops_the_driver_and_the_sweep_resumes(workspace: Workspace, store: Store) -> None:
+    runs = record(store, betas=10)
+    pages = column(workspace, "PRAGMA page_count")[0]
+
+    @hooks.listens_for(store.engine, "connect")
+    def limit(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.execute(f"PRAGMA max_page_count={pages + 3}")  # a real limit: SQLite says that the disk is full
+
+    def long(request: RunRequest) -> Iterator[Event]:
+        yield started(request)
+        yield progress(request, *range(200))
+        yield finished(request)
+
+    notes = Notes()
+    with pytest.raises(OperationalError, match="full"):
+        drive(store, Scripted(script=long), notes)
+    done = [key for key, kind, _ in notes.told if kind == "Finished"]
+    assert len(done) < runs
+    assert set(column(workspace, "SELECT run_key FROM run WHERE state = 'done'")) == set(done)
+    assert column(workspace, "PRAGMA integrity_check") == ["ok"]
+
+    roomy = Store(workspace.writer(), workspace.artifacts)
+    with roomy.engine.begin() as connection:  # its process would be gone; here it is our own
+        connection.execute(update(DriverTable).values(process_started=0.0))
+    second = Scripted(script=long)
+    assert drive(roomy, second) is True
+    assert states(workspace) == {"done": runs}
+    assert not {request.run_key for request in second.submitted} & set(done)
+
+
+def test_a_sweep_recorded_while_the_driver_runs_is_taken_up(workspace: Workspace, store: Store) -> None:
+    first = record(store, "first", betas=2)
+    more: list[int] = []
+
+    def add(backend: Scripted) -> None:
+        if not more and len(backend.submitted) == first:
+            other = Store(workspace.writer(), workspace.artifacts)
+            more.append(record(other, "second", betas=3, first=10))
+
+    backend = Scripted(between=add)
+    assert drive(store, backend) is True
+    assert states(workspace) == {"done": first + more[0]}
+    assert len(backend.submitted) == first + more[0]
+
+
+def test_runs_of_a_paused_sweep_wait_and_the_driver_ends_without_them(workspace: Workspace, store: Store) -> None:
+    wanted, waiting = record(store, "first", betas=2), record(store, "second", betas=1, first=10)
+    with store.engine.begin() as connection:
+        connection.execute(text("UPDATE sweep SET state = 'paused' WHERE name = 'second'"))
+    assert drive(store, Scripted()) is True
+    assert states(workspace) == {"done": wanted, "queued": waiting}
+
+
+def test_a_back_end_that_fails_leaves_everything_queued(workspace: Workspace, store: Store) -> None:
+    runs = record(store)
+
+    def fail(backend: Scripted) -> None:
+        if len(backend.submitted) == 3:
+            raise SurroundingsError("the cluster is gone.")
+
+    with pytest.raises(SurroundingsError, match="the cluster is gone"):
+        drive(store, Scripted(between=fail))
+    assert states(workspace) == {"queued": runs}
+
+
+def test_a_worker_is_handed_the_runs_resources_and_the_recipe_for_its_picture(store: Store) -> None:
+    record(store, betas=1, cpus=2.5, gpus=0.5, device="cuda")
+    owner, _ = drivers.become_driver(store.engine, "scripted")
+    assert owner is not None
+    claimed = store.claim(owner, 1)[0]
+    request = request_of(claimed)
+    assert (request.device, request.gpus, request.threads, request.attempt) == ("cuda", 0.5, 2, 1)
+    recipe = json.loads(request.text["stylesweep"])
+    assert recipe["run_key"] == claimed.run_key
+    assert recipe["content"]["name"] == "harbour.jpg"

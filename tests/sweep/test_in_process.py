@@ -1,0 +1,57 @@
+"""The back end without Ray."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from sweep.events import Event, Finished, Started
+from sweep.in_process import InProcess
+from sweep.worker import Inputs, RunRequest
+
+pytestmark = pytest.mark.weights
+Requests = Callable[..., RunRequest]
+
+
+def until_all_ended(backend: InProcess, runs: int) -> list[Event]:
+    told: list[Event] = []
+    deadline = time.monotonic() + 60
+    while sum(isinstance(event, Finished) for event in told) < runs and time.monotonic() < deadline:
+        told += backend.events(0.05)
+    return told
+
+
+def test_runs_follow_each_other_in_the_order_they_were_submitted(held: Inputs, request_for: Requests) -> None:
+    backend = InProcess(held)
+    requests = [request_for(beta) for beta in (3.0, 1.0, 2.0)]
+    for request in requests:
+        backend.submit(request, {"cpus": 1})
+    told = until_all_ended(backend, 3)
+    wanted = [request.run_key for request in requests]
+    assert [event.run_key for event in told if isinstance(event, Started)] == wanted
+    assert [event.run_key for event in told if isinstance(event, Finished)] == wanted
+    assert backend.events(0.05) == []
+
+
+def test_one_run_works_at_a_time_whatever_it_asks_for(held: Inputs) -> None:
+    assert InProcess(held).slots({"cpus": 0.1, "gpus": 8}) == 1
+
+
+def test_events_returns_in_time_though_a_run_is_long(held: Inputs, request_for: Requests) -> None:
+    backend = InProcess(held)
+    backend.submit(request_for(steps=1_000_000), {})
+    backend.events(0.01)  # builds the network where no test before has
+    began = time.monotonic()
+    for _ in range(3):
+        assert backend.events(0.2)
+    assert time.monotonic() - began < 3 * (0.2 + 2)  # a piece of the curve takes about half a second
+    backend.stop()
+
+
+def test_nothing_is_told_after_stop(held: Inputs, request_for: Requests) -> None:
+    backend = InProcess(held)
+    backend.submit(request_for(steps=1_000_000), {})
+    backend.submit(request_for(2.0), {})
+    assert backend.events(0.2)
+    backend.stop()
+    assert backend.events(0.2) == []
