@@ -103,7 +103,8 @@ def asdict_shallow(made: Plan) -> dict[str, Any]:
 
 def describe(made: Plan, spec: SweepSpec) -> str:
     """A plan in words."""
-    lines = [f"{made.name}: {_count(made.combinations, 'combination')} need {_count(made.runs, 'run')}"]
+    need = "needs" if made.combinations == 1 else "need"
+    lines = [f"{made.name}: {_count(made.combinations, 'combination')} {need} {_count(made.runs, 'run')}"]
     axes = [f"{len(spec.contents)} content", f"{len(spec.styles)} style"]
     axes += [f"{len(axis.values)} {name}" for name, axis in spec.axes.items() if len(axis.values) > 1]
     lines.append(f"  grid      {' x '.join(axes)}")

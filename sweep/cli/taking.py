@@ -17,7 +17,7 @@ from gallery.export.best import select_best
 from gallery.export.bundle import PRESETS, export_results
 from gallery.export.reading import read_recipe
 from gallery.export.recipe import recipe_of
-from gallery.export.sweep_sheet import sweep_sheet
+from gallery.export.sheet import sweep_sheet
 from gallery.export.spec import rerun_spec
 from sweep.cli import running
 from sweep.cli.wording import amount_of_bytes
@@ -82,15 +82,14 @@ def rerun(what: str, options: RerunOptions) -> int:
     workspace = open_workspace(options.workspace, create=True)
     file = Path(what)
     recipe = read_recipe(_bytes(file), what) if file.is_file() else _recipe_of_run(workspace, what)
-    names = {picture["sha256"]: Path(picture["name"]).name for picture in (recipe["content"], *recipe["style"])}
     near = [folder for folder in (options.inputs, file.parent if file.is_file() else None) if folder is not None]
     place = options.workspace / "reruns" / f"{recipe['run_key'][3:11]}{f'-{options.size}' if options.size else ''}"
-    paths = {}
-    for number, (sha256, name) in enumerate(names.items()):
-        data = _find_picture(workspace, sha256, name, near)
-        paths[sha256] = f"{number}-{name}"
-        _write(place / paths[sha256], data)
-    text = rerun_spec(recipe, paths[recipe["content"]["sha256"]], [paths[one["sha256"]] for one in recipe["style"]], options.size)
+    # Each picture in a folder of its own, so that a content and a style of one name do not meet.
+    folders = {"content": recipe["content"]} | {f"style-{number}": one for number, one in enumerate(recipe["style"], start=1)}
+    paths = {folder: f"{folder}/{Path(picture['name']).name}" for folder, picture in folders.items()}
+    for folder, picture in folders.items():
+        _write(place / paths[folder], _find_picture(workspace, picture["sha256"], Path(picture["name"]).name, near))
+    text = rerun_spec(recipe, paths.pop("content"), list(paths.values()), options.size)
     spec = place / "sweep.yaml"
     _write(spec, text.encode())
     code = running.run(spec, running.RunOptions(workspace=options.workspace, address=options.address, extend=True))

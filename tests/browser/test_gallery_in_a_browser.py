@@ -153,7 +153,7 @@ def images_are_whole(page: Page) -> int:
 def test_from_the_sweeps_to_a_run_and_on(browser: Browser, gallery: str) -> None:
     with opened(browser, gallery) as page:
         page.locator(".card", has_text="demo").wait_for()
-        assert images_are_whole(page) == 2  # every sweep with a result has its best picture
+        assert images_are_whole(page) == 3  # every sweep with a result has its best picture
         page.mouse.wheel(0, -9000)
         page.locator(".card", has_text="demo").click()
         page.wait_for_url(re.compile(r"/gallery\?sweep=demo$"))
