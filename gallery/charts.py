@@ -68,5 +68,5 @@ def loss_chart(points: Sequence[Mapping[str, Any]]) -> alt.LayerChart | alt.Face
     )
     starts = alt.Chart(_data(scale_starts(points)))
     rules = starts.mark_rule(strokeDash=[3, 3], color="#888888").encode(x="step:Q")
-    sizes = starts.mark_text(align="left", dx=4, dy=8, baseline="top", color="#888888").encode(x="step:Q", y=alt.value(0), text="size:N")
+    sizes = starts.mark_text(align="left", baseline="bottom", color="#888888").encode(x="step:Q", y=alt.value(-3), text="size:N")
     return alt.layer(rules, sizes, lines).properties(height=320)

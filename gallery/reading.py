@@ -33,8 +33,8 @@ def workspace_folder() -> Path:
 
 
 def command(*words: str) -> str:
-    """A command to copy, naming the workspace unless it is the one that would be taken anyway."""
-    elsewhere = workspace_folder().name != DEFAULT_WORKSPACE
+    """A command to copy, naming the workspace unless it is the one that would be taken where the gallery was started."""
+    elsewhere = workspace_folder() != Path(DEFAULT_WORKSPACE).absolute()
     place = ["--workspace", str(workspace_folder())] if elsewhere else []
     return shlex.join(["stylesweep", *words, *place])
 

@@ -85,7 +85,8 @@ def _range(spec: FilterSpec, facet: Facet, go: Open) -> None:
         whole = ends == (steps[0], steps[-1])
         go(spec.with_choice(facet.name, () if whole else Range(low=ends[0], high=ends[1])))
 
-    st.select_slider(label(facet.name), steps, key=key, on_change=changed, format_func=number)
+    both = (steps[0], steps[-1])  # two ends are what makes it a range
+    st.select_slider(label(facet.name), steps, both, key=key, on_change=changed, format_func=number)
 
 
 def _ends(choice: Choice, steps: Sequence[float]) -> tuple[float, float]:

@@ -69,7 +69,7 @@ def number(value: float | None, digits: int = 4) -> str:
 def shown(name: str, value: Value, *, short: bool = False) -> str:
     """A parameter's value as people read it; short: fit for a caption."""
     if value is None:
-        return "recipe's own" if name == "steps" else NOTHING
+        return ("auto" if short else "recipe's own") if name == "steps" else NOTHING
     if isinstance(value, float):
         return number(value)
     if name == "size":

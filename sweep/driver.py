@@ -121,7 +121,8 @@ class Driver:
             return
         if isinstance(event, Progress):
             run.unwritten.extend(event.points)
-            self._watcher.event(run.claimed, event, "running")
+            if event.points:
+                self._watcher.event(run.claimed, event, "running")
             return
         state = self._record(run, event)
         if state is not None:

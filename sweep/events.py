@@ -45,7 +45,7 @@ class Started(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Progress(Event):
-    """A stretch of the loss curve, in step order; all values finite."""
+    """A stretch of the loss curve, in step order; all values finite. Without points it is a sign of life."""
 
     points: tuple[LossPoint, ...]
 

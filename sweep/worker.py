@@ -93,7 +93,7 @@ def _run_one(request: RunRequest, inputs: Inputs, began: float) -> Iterator[Even
         for news in stylize(features, problem, _targets(), device):
             if isinstance(news, Outcome):
                 outcome = news
-            elif news:
+            else:  # also without points: a sign of life, and where a back end in this process gets its turn
                 yield Progress(run_key=request.run_key, attempt=request.attempt, points=tuple(news))
         assert outcome is not None
         yield _ending(request, problem, outcome, inputs, began)

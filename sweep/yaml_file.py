@@ -111,9 +111,11 @@ def read_yaml(path: Path) -> YamlFile:
         SpecError: it cannot be read, is no UTF-8 text, or is refused as `YamlFile` says.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
+        with path.open("rb") as file:  # bounded by what is read, not by the size that a device or a pipe tells
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
             raise SpecError(f"{path} is larger than {MAX_BYTES:,} bytes; a sweep's file is a page or two.")
-        return YamlFile(path.read_text(encoding="utf-8"), str(path))
+        return YamlFile(data.decode("utf-8-sig").replace("\r\n", "\n"), str(path))
     except UnicodeDecodeError as error:
         raise SpecError(f"{path} is not UTF-8 text; a sweep is described by a YAML file, as in examples/demo.yaml.") from error
     except OSError as error:

@@ -34,7 +34,9 @@ class Point:
     style_gained: float | None = 0.5
 
 
-def random_points(amount: int, seed: int, states: tuple[str, ...] = ("done",) * 8 + ("failed", "diverged", "queued", "cancelled")) -> list[Point]:
+def random_points(
+    amount: int, seed: int, states: tuple[str, ...] = ("done",) * 8 + ("failed", "diverged", "queued", "cancelled")
+) -> list[Point]:
     """Points that differ in everything; no ratio of alpha and beta is shared but by chance."""
     chance = random.Random(seed)
     return [
@@ -52,9 +54,13 @@ def add_sweep(workspace: Workspace, name: str, points: list[Point], *, spec_path
     """Record a sweep of these points. Points of equal ratio and equal settings share a run, whose state is the first one's."""
     with workspace.writer().begin() as connection:
         sweep_id = connection.execute(
-            insert(Sweep).values(name=name, spec_text="", spec_path=spec_path, resources={}, created_at=time.time() - 7200).returning(Sweep.id)
+            insert(Sweep)
+            .values(name=name, spec_text="", spec_path=spec_path, resources={}, created_at=time.time() - 7200)
+            .returning(Sweep.id)
         ).scalar_one()
-        names = {row.original_name: row.sha256 for row in connection.execute(select(Image.original_name, Image.sha256)) if row.original_name}
+        names = {
+            row.original_name: row.sha256 for row in connection.execute(select(Image.original_name, Image.sha256)) if row.original_name
+        }
         outputs = itertools.cycle(connection.execute(select(Run.output).where(Run.output.is_not(None))).scalars().all() or [None])
         first = (connection.execute(select(func.max(Run.id))).scalar() or 0) + 1
         seq = itertools.count((connection.execute(select(func.max(Run.finished_seq))).scalar() or 0) + 1)
@@ -98,7 +104,8 @@ def _combination(sweep_id: int, position: int, point: Point, inputs: tuple[str, 
     return {
         "sweep_id": sweep_id, "position": position, "combination_key": f"c1-{position}", "content": point.content, "style": point.style,
         "content_sha256": inputs[0], "style_sha256": inputs[1], "alpha": point.alpha, "beta": point.beta, "layers": point.layers,
-        "network": "vgg16-hed", "recipe": "pyramid", "size": point.size, "steps": point.steps, "init": "content", "seed": point.seed, "tv": 0.0,
+        "network": "vgg16-hed", "recipe": "pyramid", "size": point.size, "steps": point.steps, "init": "content", "seed": point.seed,
+        "tv": 0.0,
     }  # fmt: skip
 
 
@@ -106,9 +113,11 @@ def _details(connection: Connection, runs: list[dict[str, Any]]) -> None:
     """Curves for what ran, a last picture for what diverged."""
     ran = [run for run in runs if run["state"] not in ("queued", "cancelled")]
     points = [
-        {"run_id": run["id"], "step": step, "size": 64 if step < 5 else 96, "content_loss": 0.1 * step, "style_loss": 1 / (step + 1), "tv_loss": 0.0}
-        for run in ran for step in range(10)
-    ]  # fmt: skip
+        {"run_id": run["id"], "step": step, "size": 64 if step < 5 else 96, "tv_loss": 0.0}
+        | {"content_loss": 0.1 * step, "style_loss": 1 / (step + 1)}
+        for run in ran
+        for step in range(10)
+    ]
     picture = connection.execute(select(Image.sha256)).scalars().first()
     snapshots = [{"run_id": run["id"], "step": 7, "image": picture} for run in ran if run["state"] == "diverged"]
     for table, rows in ((LossPoint, points), (Snapshot, snapshots)):
@@ -117,7 +126,7 @@ def _details(connection: Connection, runs: list[dict[str, Any]]) -> None:
 
 
 def wide_workspace(folder: Path, *, amount: int = 260) -> Workspace:
-    """`demo`: 16 real runs, of which 2 queued and 2 failed. `wide`: `amount` points of every state. `odd`: hostile names, and a shared run."""
+    """`demo`: 16 runs, of which 2 queued and 2 failed. `wide`: `amount` points of every state. `odd`: hostile names, and a shared run."""
     workspace = made_up_workspace(folder, betas=2, unfinished=2, failed=2)
     add_sweep(workspace, "wide", random_points(amount, 7))
     odd = [Point(content=HOSTILE, beta=beta, alpha=alpha) for alpha, beta in ((1.0, 5.0), (2.0, 10.0), (1.0, 7.0))]

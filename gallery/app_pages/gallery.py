@@ -33,8 +33,7 @@ def page() -> None:
     if unknown:
         st.warning(f"This workspace has no sweep named {plain(', '.join(unknown))}.")
     spec, tiles = page_of_tiles(spec, look, around)
-    head(spec, around, len(tiles))
-    news(look)
+    head(spec, look, around, len(tiles))
     if not tiles:
         nothing_matches(spec)
         return
@@ -69,9 +68,11 @@ def last_page(spec: FilterSpec, around: Overview) -> int:
     return max(1, -(-around.count.runs // spec.per_page))
 
 
-def head(spec: FilterSpec, around: Overview, here: int) -> None:
-    """What is shown of how much, and in which order."""
-    st.title(plain(", ".join(spec.view.sweeps)), anchor=False)
+def head(spec: FilterSpec, look: Look, around: Overview, here: int) -> None:
+    """What is shown of how much, and in which order. News stand beside the title, where they move nothing."""
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.title(plain(", ".join(spec.view.sweeps)), anchor=False)
+        news(look)
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         st.markdown(showing(spec, around, here))
         with st.container(horizontal=True, width="content"):
@@ -107,9 +108,12 @@ def news(look: Look) -> None:
     fresh = 0
     with contextlib.suppress(StylesweepError, DBAPIError), reading() as connection:  # the page has said so, or the next look will
         fresh = browse.new_since(connection, look.view.sweeps, look.asof)
-    if fresh and st.button(f"{counted(fresh, 'new result')} - show", icon=":material/refresh:", type="primary"):
-        st.session_state.pop("moment", None)
-        st.rerun(scope="app")
+    with st.container(width="content"):
+        if not fresh:
+            st.space("medium")  # as high as the button, which then moves nothing
+        elif st.button(f"{counted(fresh, 'new result')} - show", icon=":material/refresh:", type="primary"):
+            st.session_state.pop("moment", None)
+            st.rerun(scope="app")
 
 
 def nothing_matches(spec: FilterSpec) -> None:

@@ -35,7 +35,7 @@ def no_driver(waiting: list[SweepRow]) -> None:
     queued = sum(row.runs - row.settled for row in waiting)
     with st.container(width=900):
         st.info(f"No driver is running, and {counted(queued, 'run waits', 'runs wait')} for one. Type:")
-        st.code("\n".join(command("run", row.spec_path) for row in waiting[:5]), language="bash")
+        st.code("\n".join(dict.fromkeys(command("run", row.spec_path) for row in waiting[:5])), language="bash")
 
 
 listing()

@@ -26,7 +26,11 @@ export default function (component) {
   root.dataset.json = text
   const all = element("div", data.side.length ? "pictures" : "pictures alone")
   const main = element("div", "main")
-  main.append(figure(data.main, data.main.src ? null : 1.5))
+  const large = figure(data.main, data.main.src ? null : 1.5)
+  const hold = large.querySelector(".hold")
+  // As large as the column and the window allow, but never more than twice its own pixels: enlarged further it says nothing more.
+  if (hold) hold.style.width = `min(100%, calc(78vh * ${data.main.w / data.main.h}), ${2 * data.main.w}px)`
+  main.append(large)
   const side = element("div", "side")
   data.side.forEach((item) => side.append(figure(item, null)))
   all.append(main, side)

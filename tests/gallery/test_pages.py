@@ -3,7 +3,6 @@
 import contextlib
 import json
 import sqlite3
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 import streamlit as st
 from factories import made_up_workspace
-from gallery_factories import HOSTILE, look_at
+from gallery_factories import HOSTILE, Point, add_sweep, look_at
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block
 
@@ -290,6 +289,21 @@ def finish_one(workspace: Workspace) -> None:
     resign(store.engine, owner)
 
 
+def test_a_number_with_many_values_has_a_range_that_stands_in_the_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = made_up_workspace(tmp_path, betas=1)
+    add_sweep(workspace, "random", [Point(beta=1.0 + number / 4) for number in range(40)])
+    look_at(tmp_path, monkeypatch)
+    at = page("gallery", sweep="random", beta="2..3")
+    assert len(component(at, "grid")["items"]) == 5
+    assert at.select_slider[0].value == (2.0, 3.0)
+    at.select_slider[0].set_range(1.0, 4.0).run()
+    assert not at.exception
+    assert at.query_params["beta"] == "1..4"
+    assert len(component(at, "grid")["items"]) == 13
+    at.select_slider[0].set_range(1.0, 10.75).run()
+    assert "beta" not in at.query_params
+
+
 @pytest.mark.parametrize("per_page", ["48", "192"])
 def test_a_page_of_results_is_few_elements_whatever_it_shows(opened: Workspace, per_page: str) -> None:
     at = page("gallery", sweep="wide", n=per_page)
@@ -358,7 +372,9 @@ def test_the_way_on_follows_the_view_that_the_run_was_opened_from(opened: Worksp
 
 def test_combinations_that_share_a_run_are_listed(opened: Workspace) -> None:
     with opened.reader().connect() as connection:
-        shared = next(result for result in queries.results(connection) if result.sweep.startswith("odd") and result.parameters["beta"] == 10)
+        shared = next(
+            result for result in queries.results(connection) if result.sweep.startswith("odd") and result.parameters["beta"] == 10
+        )
     rows = component(page("run", id=shared.run_key), "sharing")["rows"]
     assert [row["value"] for row in rows] == ["alpha 1, beta 5", "alpha 2, beta 10"]
 

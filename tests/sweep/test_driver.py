@@ -76,6 +76,7 @@ def crashed(request: RunRequest, kind: str = "crashed", *, started: bool = True)
 def well(request: RunRequest) -> Iterator[Event]:
     yield started(request)
     yield progress(request, 0, 1)
+    yield progress(request)  # a sign of life: nobody is told
     yield progress(request, 2, 3)
     yield finished(request)
 
@@ -151,7 +152,7 @@ def test_every_run_is_run_once_and_recorded_with_its_whole_curve(workspace: Work
     assert states(workspace) == {"done": runs}
     assert sorted(request.run_key for request in backend.submitted) == sorted(column(workspace, "SELECT run_key FROM run"))
     assert column(workspace, "SELECT group_concat(step) FROM (SELECT * FROM loss_point ORDER BY run_id, step) GROUP BY run_id") == ["0,1,2,3"] * runs
-    assert sorted(column(workspace, "SELECT finished_seq FROM run")) == list(range(1, runs + 1))
+    assert len(set(column(workspace, "SELECT finished_seq FROM run"))) == runs
     assert Counter(kind for _, kind, _ in notes.told) == {"Started": runs, "Progress": 2 * runs, "Finished": runs}
     assert column(workspace, "SELECT ended_at FROM driver") != [None]
 
@@ -296,8 +297,8 @@ def test_late_news_of_a_lost_attempt_changes_nothing(workspace: Workspace, store
 
     def script(request: RunRequest) -> Iterator[Event]:
         if request.attempt == 1:
-            late.append(request)
             yield started(request)
+            late.append(request)
             yield crashed(request, "lost")
             return
         yield started(request, pid=8)
@@ -354,8 +355,8 @@ def test_a_driver_that_was_taken_over_stops_and_its_late_results_are_refused(
     def take_over(backend: Scripted) -> None:
         if others or not backend.submitted:
             return
-        with store.engine.begin() as connection:  # as if this process had slept for longer than the lease
-            connection.execute(update(DriverTable).values(heartbeat=time.time() - drivers.LEASE_SECONDS - 1))
+        with store.engine.begin() as connection:  # as another host sees one that has slept for longer than its lease
+            connection.execute(update(DriverTable).values(host="elsewhere", heartbeat=time.time() - drivers.LEASE_SECONDS - 1))
         other, _ = drivers.become_driver(store.engine, "second")
         assert other is not None
         others.append(other)

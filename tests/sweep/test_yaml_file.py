@@ -169,10 +169,14 @@ def test_a_folder_a_missing_file_and_an_impossible_path_are_refused_by_name(tmp_
         read_yaml(tmp_path / "file" / "s.yaml")
 
 
-def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(SpecError, match="is not a file"):
-        read_yaml(tmp_path / "pipe")
+def test_an_endless_device_is_refused_and_a_pipe_is_read() -> None:
+    with pytest.raises(SpecError, match="larger than"):
+        read_yaml(Path("/dev/zero"))
+    reading, writing = os.pipe()
+    os.write(writing, b"name: x\n")
+    os.close(writing)
+    assert read_yaml(Path(f"/dev/fd/{reading}")).data == {"name": "x"}
+    os.close(reading)
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path: Path) -> None:

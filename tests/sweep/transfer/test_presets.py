@@ -98,7 +98,7 @@ def test_work_of_one_vgg19_step_is_twice_the_published_forward_pass() -> None:
             channels_in = channels
         side //= 2
     grams = sum(c**2 * (512 // 2**i) ** 2 for i, c in enumerate((64, 128, 256, 512, 512)))
-    one = work("vgg19", "relu5_1", 512, 512, Recipe(name="gatys", steps=1)) / 1.2
+    one = work("vgg19", "relu5_1", 512, 512, Recipe(name="gatys", steps=1)) / 1.1
     assert forward == pytest.approx(94.7e9, rel=0.01)
     assert one == pytest.approx(2 * forward + 3 * grams, rel=1e-9)
 

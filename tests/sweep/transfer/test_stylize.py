@@ -76,22 +76,22 @@ def test_the_gradient_of_the_objective_is_that_of_finite_differences(
 
 
 def test_a_run_ends_in_a_picture_of_the_asked_size_with_a_falling_curve(random_features: Features, source: Sources) -> None:
-    problem = problem_of(source, content=source(1, 120, 160), recipe=Recipe(size=144, steps=30))
+    problem = problem_of(source, content=source(1, 120, 160), recipe=Recipe(size=144, steps=20))
     curve, outcome = finish(random_features, problem)
     assert outcome.pixels.shape == (108, 144, 3) and outcome.pixels.dtype == np.uint8
     assert (outcome.diverged, outcome.moved, outcome.peak_bytes) == (False, True, None)
-    assert outcome.steps == problem.recipe.total_steps(120, 160) == curve[-1].step == 45
-    assert [point.size for point in curve] == [102] * 30 + [144] * 15
+    assert outcome.steps == problem.recipe.total_steps(120, 160) == curve[-1].step == 30
+    assert [point.size for point in curve] == [102] * 20 + [144] * 10
     totals = [0.5 * point.content_loss + 0.5 * point.style_loss for point in curve]
-    assert totals[29] < 0.6 * totals[0]
+    assert totals[19] < 0.7 * totals[0]
     assert curve[0].content_loss == pytest.approx(0, abs=1e-9)
 
 
 def test_a_long_curve_is_thinned(random_features: Features, source: Sources) -> None:
-    problem = problem_of(source, content=source(1, 16, 16), recipe=Recipe(size=16, steps=450))
+    problem = problem_of(source, content=source(1, 16, 16), recipe=Recipe(size=16, steps=250))
     curve, _ = finish(random_features, problem)
     steps = [point.step for point in curve]
-    assert len(curve) <= CURVE_POINTS and steps[0] == 1 and steps[-1] == 450
+    assert len(curve) <= CURVE_POINTS and steps[0] == 1 and steps[-1] == 250
     assert steps == sorted(set(steps))
 
 
@@ -196,10 +196,10 @@ def test_a_blend_lies_between_its_styles(random_features: Features, source: Sour
 
 def test_more_tv_means_smoother(random_features: Features, source: Sources) -> None:
     def roughness(tv: float) -> float:
-        recipe = Recipe(size=64, steps=30, init="noise")
+        recipe = Recipe(size=64, steps=15, init="noise")
         return finish(random_features, problem_of(source, tv=tv, recipe=recipe))[0][-1].tv_loss
 
-    assert roughness(20.0) < 0.5 * roughness(0.0)
+    assert roughness(20.0) < 0.7 * roughness(0.0)
 
 
 class _Failing(Features):

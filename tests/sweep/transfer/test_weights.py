@@ -203,3 +203,35 @@ def test_the_content_hash_sees_names_shapes_and_values(random_weights: RandomWei
     changed["conv3_1.weight"][0, 0, 0, 0] += 1e-3
     reshaped = {**arrays, "conv1_1.bias": arrays["conv1_1.bias"].reshape(8, 8)}
     assert len({arrays_hash(arrays), arrays_hash(changed), arrays_hash(reshaped)}) == 3
+
+
+def test_torchvision_s_file_is_taken_from_torch_s_own_cache_and_its_hash_prefix_checked(
+    empty_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, random_weights: RandomWeights
+) -> None:
+    # The file's name, and with it the expected hash, is handed in: the real one is that of 500 MB which a test should not need.
+    weights = random_weights("vgg19")
+    downloads = tmp_path / "torch" / "hub" / "checkpoints"
+    downloads.mkdir(parents=True)
+    torch.save(torchvision_names(weights), tmp_path / "state.pth")
+    prefix = hashlib.sha256((tmp_path / "state.pth").read_bytes()).hexdigest()[:8]
+    file = (tmp_path / "state.pth").rename(downloads / f"vgg19-{prefix}.pth")
+    monkeypatch.setitem(fetching._TORCHVISION, "vgg19", ("VGG19_Weights", "IMAGENET1K_V1", file.name))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    assert load_weights("vgg19").content_hash == weights.content_hash
+    file.unlink()
+    assert load_weights("vgg19").content_hash == weights.content_hash  # stored: the download is not needed again
+    (empty_cache / "vgg19.safetensors").unlink()
+    file.write_bytes(b"damaged")
+    with pytest.raises(WeightsError, match=f"should begin with {prefix}"):
+        load_weights("vgg19")
+
+
+@pytest.mark.parametrize("network", ["vgg19", "vgg16"])
+def test_the_address_that_torchvision_names_ends_in_the_file_whose_hash_is_expected(network: str) -> None:
+    assert fetching._address(network).endswith("/" + fetching._TORCHVISION[network][2])
+
+
+def test_a_torchvision_that_is_missing_is_named(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    with pytest.raises(WeightsError, match="install the torchvision that belongs to the installed torch"):
+        load_weights("vgg19")

@@ -1,0 +1,238 @@
+"""The Ray back end on real clusters of this machine: two nodes with made-up GPUs, one of which is taken away."""
+
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from crash.processes import ask, ended, kill, parent, states, stylesweep, until
+
+from sweep import worker
+from sweep.errors import ImageError, InputError, SurroundingsError
+from sweep.events import Crashed, Event, Failed, Finished, Started
+from sweep.worker import Inputs, RunRequest
+
+pytestmark = [pytest.mark.ray, pytest.mark.weights]
+Requests = Callable[..., RunRequest]
+SweepFile = Callable[..., Path]
+CPU = {"cpus": 1, "gpus": 0}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_tokens() -> Iterator[None]:
+    """Ray 2.60 may ask for a token once any local Ray of this user has started; clusters of the test's own need none."""
+    before = os.environ.get("RAY_AUTH_MODE")
+    os.environ["RAY_AUTH_MODE"] = "disabled"
+    yield
+    if before is None:
+        del os.environ["RAY_AUTH_MODE"]
+    else:
+        os.environ["RAY_AUTH_MODE"] = before
+
+
+@pytest.fixture(scope="module")
+def nodes(without_tokens: None) -> Iterator[Any]:
+    """A head without GPUs and a node with one, that exists on paper only."""
+    from ray.cluster_utils import Cluster
+
+    quick = {
+        "health_check_initial_delay_ms": 500,
+        "health_check_period_ms": 500,
+        "health_check_timeout_ms": 1000,
+        "health_check_failure_threshold": 2,
+    }
+    head = {"num_cpus": 2, "num_gpus": 0, "include_dashboard": False, "_system_config": quick}
+    made = Cluster(initialize_head=True, head_node_args=head)
+    made.add_node(num_cpus=2, num_gpus=1)
+    yield made
+    made.shutdown()
+
+
+@pytest.fixture
+def cluster(nodes: Any, held: Inputs) -> Iterator[Any]:
+    from sweep.cluster import RayCluster
+
+    made = RayCluster(nodes.address, held)
+    yield made
+    made.stop()
+
+
+def until_ended(cluster: Any, runs: int, seconds: float = 90) -> list[Event]:
+    told: list[Event] = []
+    deadline = time.monotonic() + seconds
+    while sum(isinstance(event, Finished | Failed | Crashed) for event in told) < runs:
+        assert time.monotonic() < deadline, told
+        told += cluster.events(0.25)
+    return told
+
+
+def test_a_run_on_ray_is_the_one_in_this_process_bit_for_bit(cluster: Any, held: Inputs, request_for: Requests) -> None:
+    requests = [request_for(beta, steps=20) for beta in (2.0, 200.0)]
+    for request in requests:
+        cluster.submit(request, CPU)
+    there = {event.run_key: event for event in until_ended(cluster, 2) if isinstance(event, Finished)}
+    here = {event.run_key: event for event in worker.run(requests, held) if isinstance(event, Finished)}
+    assert len(there) == len(here) == 2
+    for run_key, event in here.items():
+        assert there[run_key].picture.data == event.picture.data
+        assert there[run_key].yardsticks == event.yardsticks
+
+
+def test_two_runs_share_a_gpu_and_their_processes_are_used_again(cluster: Any, request_for: Requests) -> None:
+    half = {"cpus": 1, "gpus": 0.5}
+    assert cluster.slots(half) == 2
+    for beta in range(1, 7):
+        cluster.submit(request_for(float(beta), steps=30), half)
+    told = until_ended(cluster, 6)
+    at_once, most = 0, 0
+    for event in told:
+        at_once += isinstance(event, Started) - isinstance(event, Finished)
+        most = max(most, at_once)
+    started = [event for event in told if isinstance(event, Started)]
+    assert len(started) == 6
+    assert most == 2
+    assert len({event.pid for event in started}) == 2, "a GPU task lost its process, and the network with it"
+    assert all(event.pid != os.getpid() for event in started)
+
+
+def test_slots_are_counted_node_by_node(cluster: Any) -> None:
+    assert [cluster.slots({"cpus": cpus, "gpus": gpus}) for cpus, gpus in [(1, 0), (2, 0), (1, 1), (0.5, 0.25)]] == [4, 2, 1, 4]
+    assert cluster.slots({"cpus": 1, "gpus": None}) == 1  # a GPU for each run where there are any
+
+
+@pytest.mark.parametrize("wants", [{"cpus": 3, "gpus": 0}, {"cpus": 1, "gpus": 2}])
+def test_a_run_that_fits_on_no_node_is_told_with_what_there_is(cluster: Any, wants: dict[str, float]) -> None:
+    with pytest.raises(SurroundingsError, match=r"no node of the cluster has room .* It has: .*2 CPUs, 1 GPUs.* Lower `resources`"):
+        cluster.slots(wants)
+
+
+def test_a_run_whose_picture_cannot_be_read_fails_alone(cluster: Any, held: Any, request_for: Requests, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(sha256: str, long_side: int) -> np.ndarray:
+        raise ImageError("the picture is broken.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(held, "pixels", broken)
+        cluster.submit(request_for(1.0), CPU)
+    cluster.submit(request_for(2.0), CPU)
+    told = {event.run_key: event for event in until_ended(cluster, 2)}
+    failed = told[request_for(1.0).run_key]
+    assert isinstance(failed, Failed)
+    assert (failed.kind, failed.error) == ("input", "the picture is broken.")
+    assert isinstance(told[request_for(2.0).run_key], Finished)
+
+
+def _known_here_only(request: RunRequest, inputs: Inputs) -> Iterator[Event]:
+    yield from ()
+
+
+def test_nodes_without_stylesweep_are_told_as_a_crash_before_the_start(
+    cluster: Any, request_for: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    from sweep import cluster as module
+
+    # A function of a module that the workers cannot import: what every run is to a node without stylesweep.
+    monkeypatch.setattr(module, "run_task", ray.remote(**module._TASK)(_known_here_only))
+    cluster.submit(request_for(), CPU)
+    (told,) = until_ended(cluster, 1)
+    assert isinstance(told, Crashed)
+    assert (told.kind, told.started) == ("crashed", False)
+    assert "No module named" in told.error
+
+
+def test_a_killed_worker_is_a_crash_of_its_run_only(cluster: Any, request_for: Requests) -> None:
+    cluster.submit(request_for(1.0, steps=1_000_000), CPU)
+    started = until(lambda: [event for event in cluster.events(0.2) if isinstance(event, Started)], 30, "the run starts")[0]
+    os.kill(started.pid, signal.SIGKILL)
+    cluster.submit(request_for(2.0), CPU)
+    told = {event.run_key: event for event in until_ended(cluster, 2)}
+    crash = told[started.run_key]
+    assert isinstance(crash, Crashed)
+    assert (crash.kind, crash.started, crash.attempt) == ("crashed", True, 1)
+    assert isinstance(told[request_for(2.0).run_key], Finished)
+
+
+def test_stopping_kills_what_runs_and_leaves_the_cluster_alone(nodes: Any, held: Inputs, request_for: Requests) -> None:
+    from sweep.cluster import RayCluster
+
+    cluster = RayCluster(nodes.address, held)
+    cluster.submit(request_for(1.0, steps=1_000_000), CPU)
+    started = until(lambda: [event for event in cluster.events(0.2) if isinstance(event, Started)], 30, "the run starts")[0]
+    began = time.monotonic()
+    cluster.stop()
+    assert time.monotonic() - began < 5
+    until(lambda: parent(started.pid) is None, 10, "the worker's process ends")
+    again = RayCluster(nodes.address, held)
+    again.submit(request_for(2.0), CPU)
+    assert isinstance(until_ended(again, 1)[-1], Finished)
+    again.stop()
+
+
+@pytest.mark.parametrize("address", ["ray://127.0.0.1:10001", "somewhere", "host:port", ":6379", "127.0.0.1:"])
+def test_an_address_that_cannot_be_meant_is_the_inputs_fault(held: Inputs, address: str) -> None:
+    from sweep.cluster import RayCluster
+
+    with pytest.raises(InputError, match="--address"):
+        RayCluster(address, held)
+
+
+def test_nobody_at_an_address_is_told_within_seconds(held: Inputs) -> None:
+    from sweep.cluster import RayCluster
+
+    began = time.monotonic()
+    with pytest.raises(SurroundingsError, match=r"no Ray cluster answers at '127\.0\.0\.1:9' \(.*refused\)\. Start one with `ray start"):
+        RayCluster("127.0.0.1:9", held)
+    assert time.monotonic() - began < 10
+
+
+def run_there(nodes: Any, spec: Path, workspace: Path) -> "subprocess.Popen[str]":
+    return stylesweep("run", spec, "--workspace", workspace, "--address", nodes.address)
+
+
+def ended_well(process: "subprocess.Popen[str]", seconds: float = 90) -> str:
+    said, _ = process.communicate(timeout=seconds)
+    assert process.returncode == 0, said
+    return said
+
+
+def on_node(node: Any, pid: int) -> bool:
+    """Whether a worker process belongs to a node: it is a child of its raylet."""
+    return parent(pid) in {info.process.pid for info in node.all_processes["raylet"]}
+
+
+def test_a_worker_killed_under_the_command_line_costs_an_attempt_and_nothing_else(nodes: Any, sweep_file: SweepFile, tmp_path: Path) -> None:
+    spec = sweep_file("killed", [1, 2, 3, 4, 5, 6], steps=120)
+    with ended(run_there(nodes, spec, tmp_path)) as process:
+        running = "SELECT r.run_key, a.pid FROM attempt a JOIN run r ON r.id = a.run_id WHERE a.state = 'running' AND a.pid"
+        victim, pid = until(lambda: ask(tmp_path, running), 60, "a run starts")[0]
+        assert kill(pid)
+        said = ended_well(process)
+    assert "it is queued again" in said
+    assert states(tmp_path) == {"done": 6}
+    tries = ask(tmp_path, f"SELECT number, a.state FROM attempt a JOIN run r ON r.id = run_id WHERE run_key = '{victim}' ORDER BY number")
+    assert tries == [(1, "crashed"), (2, "done")]
+    assert ask(tmp_path, f"SELECT killed_workers FROM run WHERE run_key = '{victim}'") == [(1,)]
+    assert ask(tmp_path, "SELECT count(*), sum(state = 'done') FROM attempt") == [(7, 6)]
+
+
+def test_a_lost_node_is_no_fault_of_its_runs_which_finish_elsewhere(nodes: Any, sweep_file: SweepFile, tmp_path: Path) -> None:
+    spot = nodes.add_node(num_cpus=1, num_gpus=1)
+    spec = sweep_file("lost", [1, 2, 3, 4], steps=250, resources="{cpus: 1, gpus: 1}")
+    with ended(run_there(nodes, spec, tmp_path)) as process:
+        running = "SELECT r.run_key, a.pid FROM attempt a JOIN run r ON r.id = a.run_id WHERE a.state = 'running' AND a.pid"
+        there = until(lambda: [key for key, pid in ask(tmp_path, running) if on_node(spot, pid)], 60, "a run starts on the node")
+        nodes.remove_node(spot, allow_graceful=False)
+        said = ended_well(process)
+    assert "its node was lost" in said
+    assert states(tmp_path) == {"done": 4}
+    tries = ask(tmp_path, f"SELECT a.state FROM attempt a JOIN run r ON r.id = run_id WHERE run_key = '{there[0]}' ORDER BY number")
+    assert tries[0] == ("lost",) and tries[-1] == ("done",)
+    assert ask(tmp_path, "SELECT DISTINCT killed_workers FROM run") == [(0,)]
+    assert Counter(ask(tmp_path, "SELECT state FROM attempt"))[("done",)] == 4
