@@ -28,7 +28,8 @@ def serve(workspace_folder: Path, port: int = 8501) -> None:
     """
     require_port(port)
     os.environ[WORKSPACE_VARIABLE] = str(workspace_folder.absolute())
-    application(workspace_folder.absolute(), port).run(config=settings() | {"server.port": port})
+    with contextlib.suppress(KeyboardInterrupt):  # the way to end it
+        application(workspace_folder.absolute(), port).run(config=settings() | {"server.port": port})
 
 
 def application(folder: Path, port: int) -> st.App:

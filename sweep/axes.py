@@ -236,4 +236,5 @@ def _between(low: float, high: float, count: int, *, logarithmic: bool) -> list[
         inner = [math.exp(math.log(low) * (1 - share) + math.log(high) * share) for share in shares]
     else:
         inner = [low * (1 - share) + high * share for share in shares]
-    return [float(low), *(round_significant(value) for value in inner[1:-1]), float(high)]
+    # Rounded, a value between two ends that are nearly equal could lie beyond them.
+    return [float(low), *(min(max(round_significant(value), low), high) for value in inner[1:-1]), float(high)]

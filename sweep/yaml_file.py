@@ -72,9 +72,9 @@ class YamlFile:
         return f"{self.name}{line}" + (f", {dotted(key)}" if key else "")
 
     def _value(self, node: yaml.Node, key: Key) -> Any:
-        self.lines[key] = node.start_mark.line + 1
-        if id(node) in self._seen:
+        if id(node) in self._seen:  # its line is that of the anchor; `where` tells the line of what holds the alias
             raise SpecError(f"{self.where(key)}: anchors and aliases (& and *) are not used here; write the value out.")
+        self.lines[key] = node.start_mark.line + 1
         self._seen.add(id(node))
         if len(self._seen) > MAX_VALUES or len(key) > MAX_DEPTH:
             raise SpecError(f"{self.where(key)}: the file holds over {MAX_VALUES:,} values, or nests over {MAX_DEPTH} deep.")
@@ -142,7 +142,7 @@ def _shown(name: str) -> str:
 
 def _said(error: BaseException, text: str) -> str:
     if isinstance(error, ReaderError):
-        return f"line {text.count(chr(10), 0, error.position) + 1}: the character U+{ord(error.character):04X} is not allowed"
+        return f"line {text.count(chr(10), 0, error.position) + 1}: the character U+{ord(text[error.position]):04X} is not allowed"
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         return f"line {error.problem_mark.line + 1}: {error.problem or error.context}"
     return "it nests too deep" if isinstance(error, RecursionError) else str(error).splitlines()[0]

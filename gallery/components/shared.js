@@ -25,8 +25,7 @@ function picture(item, ratio) {
   image.height = item.h
   image.alt = item.alt
   image.onerror = () => {
-    frame.classList.add("broken")
-    frame.replaceChildren(element("span", "none", "The picture's file is missing or damaged"))
+    hold.replaceWith(element("span", "none", "The picture's file is missing or damaged"))
   }
   image.src = item.src
   hold.append(image)

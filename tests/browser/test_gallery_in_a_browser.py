@@ -3,6 +3,7 @@
 import contextlib
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -48,9 +49,10 @@ def served(folder: Path, cwd: Path) -> Iterator[str]:
             wait_until_healthy(port, process)
             yield f"http://127.0.0.1:{port}"
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGINT)
             output, _ = process.communicate(timeout=20)
         lines = [line for line in output.splitlines() if line.strip()]
+        assert process.returncode == 0
         assert lines == [f"The gallery is at http://127.0.0.1:{port} (Ctrl-C ends it)."]
 
 

@@ -79,7 +79,7 @@ def test_a_value_that_is_not_what_its_tag_says_is_refused_with_its_line(tagged: 
 
 
 def test_aliases_are_refused_wherever_they_stand() -> None:
-    assert "line 3" in refusal("a: &x [1]\nb: 2\nc: [*x]\n") or True
+    assert "line 3, c[0]" in refusal("a: &x [1]\nb: 2\nc: [*x]\n")
     for text in ("a: &x 1\nb: *x\n", "a: &x {b: *x}\n", "a: &x [*x]\n", "a: &x {b: 1}\nc:\n  <<: *x\n"):
         assert re.search(r"anchors and aliases|recursive|not valid YAML", refusal(text))
 
@@ -90,7 +90,7 @@ def test_a_billion_laughs_are_refused_at_once() -> None:
     began = time.monotonic()
     message = refusal("\n".join(lines))
     assert time.monotonic() - began < 1
-    assert "line 1, a0" in message or "line 2" in message
+    assert "line 2, a1[0]" in message
     assert "aliases" in message
 
 
