@@ -233,8 +233,13 @@ def _between(low: float, high: float, count: int, *, logarithmic: bool) -> list[
         return [float(low)]
     shares = [index / (count - 1) for index in range(count)]
     if logarithmic:
-        inner = [math.exp(math.log(low) * (1 - share) + math.log(high) * share) for share in shares]
+        ratio = high / low
+        if math.isfinite(ratio):
+            inner = [low * ratio**share for share in shares]
+        else:  # less exact
+            inner = [math.exp(math.log(low) * (1 - share) + math.log(high) * share) for share in shares]
     else:
         inner = [low * (1 - share) + high * share for share in shares]
-    # Rounded, a value between two ends that are nearly equal could lie beyond them.
-    return [float(low), *(min(max(round_significant(value), low), high) for value in inner[1:-1]), float(high)]
+    # To 15 digits, so that 10.000000000000002 is 10. Not fewer: ratios of values are compared to 10 (docs/design.md, section 5).
+    # Clamped, as a rounded value between two ends that are nearly equal could lie beyond them.
+    return [float(low), *(min(max(round_significant(value, 15), low), high) for value in inner[1:-1]), float(high)]

@@ -128,8 +128,7 @@ def pager(spec: FilterSpec, around: Overview) -> None:
     if pages == 1:
         return
     st.session_state["page"] = spec.page
-    with st.container(horizontal=True, horizontal_alignment="center"):
-        st.pagination(pages, key="page", on_change=lambda: open_view(spec.on_page(int(st.session_state["page"]))))
+    st.pagination(pages, key="page", on_change=lambda: open_view(spec.on_page(int(st.session_state["page"]))))
 
 
 page()

@@ -1,0 +1,133 @@
+"""What a sweep would run: what is shared, what is reused, and what it is expected to cost."""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from factories import made_up_workspace, picture_bytes
+
+from db import queries
+from sweep.combination import run_key
+from sweep.inputs import inspect_inputs
+from sweep.plan import Plan, Speed, make_plan, own_weights, picture_sizes
+from sweep.spec import NamedCombination, SweepSpec, parse_spec
+from sweep.yaml_file import YamlFile
+
+SPEED = Speed(rate=1e10, slots=2, measured=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for number, name in enumerate(["a.png", "b.png", "s.png"]):
+        (tmp_path / name).write_bytes(picture_bytes(number))
+    (tmp_path / "same.png").write_bytes(picture_bytes(0))
+    return tmp_path
+
+
+def spec_of(folder: Path, parameters: str, content: str = "a.png", settings: str = "{network: vgg16-hed, size: 64}") -> SweepSpec:
+    text = f"name: x\ncontent: {content}\nstyle: s.png\nparameters: {parameters}\nsettings: {settings}\n"
+    return parse_spec(YamlFile(text, "s.yaml"), folder / "s.yaml")
+
+
+def named_of(spec: SweepSpec) -> tuple[list[NamedCombination], dict[str, tuple[int, int]]]:
+    files = inspect_inputs(spec.picture_paths())
+    named = list(spec.combinations({path: file.sha256 for path, file in files.items()}, dict.fromkeys(spec.network_files(), "h")))
+    return named, picture_sizes((file.sha256, file.width, file.height) for file in files.values())
+
+
+def plan_of(spec: SweepSpec, states: dict[str, str] | None = None, speed: Speed = SPEED) -> Plan:
+    named, sizes = named_of(spec)
+    return make_plan(spec, named, sizes, lambda keys: {key: (states or {})[key] for key in keys if key in (states or {})}, speed)
+
+
+def test_a_grid_of_five_by_five_weights_on_equal_logarithmic_steps_needs_nine_runs(folder: Path) -> None:
+    steps = "{min: 1, max: 10000, count: 5, distribution: log_uniform_values}"
+    made = plan_of(spec_of(folder, f"{{alpha: {steps}, beta: {steps}}}"))
+    assert (made.combinations, made.runs, made.reused, made.to_run) == (25, 9, 0, 9)
+    shared = Counter(run_key(item.combination.run_settings()) for item in made.planned)
+    assert sorted(shared.values()) == [1, 1, 2, 2, 3, 3, 4, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "count"), [(0.003, 70, 7), (1, 1000, 5), (1, 300, 6), (0.1, 0.7, 9), (1e-5, 1e5, 12), (2, 3, 30), (1e-100, 1e100, 20)]
+)
+def test_a_grid_of_any_equal_logarithmic_steps_shares_as_much(folder: Path, low: float, high: float, count: int) -> None:
+    steps = f"{{min: {low}, max: {high}, count: {count}, distribution: log_uniform_values}}"
+    made = plan_of(spec_of(folder, f"{{alpha: {steps}, beta: {steps}}}"))
+    assert (made.combinations, made.runs) == (count**2, 2 * count - 1)
+
+
+def test_what_is_done_or_diverged_is_reused_and_what_failed_is_not(folder: Path) -> None:
+    spec = spec_of(folder, "{beta: [1, 2, 3, 4, 5]}")
+    keys = [run_key(item.combination.run_settings()) for item in plan_of(spec).planned]
+    made = plan_of(spec, dict(zip(keys, ["done", "diverged", "failed", "quarantined", "running"], strict=True)))
+    assert (made.runs, made.reused, made.to_run) == (5, 2, 3)
+
+
+def test_runs_of_another_sweep_of_the_workspace_are_reused(tmp_path: Path) -> None:
+    workspace = made_up_workspace(tmp_path / "w", unfinished=3, failed=2)
+    with workspace.reader().connect() as connection:
+        known = queries.results(connection)
+        states = queries.states_of(connection, [result.run_key for result in known])
+        unknown = queries.states_of(connection, ["r1-" + "0" * 40])
+    assert states == {result.run_key: result.state for result in known}
+    assert unknown == {}
+    done = sum(state == "done" for state in states.values())
+    assert done == len(states) - 5
+
+
+def test_one_picture_under_two_names_and_a_value_written_twice_count_once(folder: Path) -> None:
+    made = plan_of(spec_of(folder, "{beta: [1, 1.0, 2]}", content="[a.png, same.png, b.png]"))
+    assert (made.combinations, made.runs) == (4, 4)
+    assert {item.content_name for item in made.planned} == {"a.png", "b.png"}
+
+
+def test_seeds_share_a_run_unless_the_start_is_noise(folder: Path) -> None:
+    assert plan_of(spec_of(folder, "{seed: [0, 1, 2]}")).runs == 1
+    assert plan_of(spec_of(folder, "{seed: [0, 1, 2], init: [noise]}")).runs == 3
+
+
+def test_estimates_are_positive_and_proportional_to_the_runs(folder: Path) -> None:
+    one, four = plan_of(spec_of(folder, "{beta: [1]}")), plan_of(spec_of(folder, "{beta: [1, 2, 3, 4]}"))
+    assert one.work > 0
+    assert four.work == pytest.approx(4 * one.work)
+    assert one.seconds == pytest.approx(one.work / SPEED.rate)  # one run cannot use two workers
+    assert four.seconds == pytest.approx(2 * one.seconds)
+    assert four.seconds_per_run == pytest.approx(one.seconds_per_run)
+    assert four.bytes == pytest.approx(4 * one.bytes, rel=0.01)
+    assert one.bytes > 0
+
+
+def test_larger_pictures_more_steps_and_deeper_layers_cost_more(folder: Path) -> None:
+    def work(settings: str) -> float:
+        return plan_of(spec_of(folder, "{}", settings=f"{{network: vgg16-hed, {settings}}}")).work
+
+    assert work("size: 48") < work("size: 64") < work("size: 96")
+    assert work("size: 96") == work("size: 4096")  # nothing is enlarged: the picture is 96 x 64
+    assert work("size: 64, steps: 20") * 2 == pytest.approx(work("size: 64, steps: 40"))
+    shallow, deep = "{content: [relu1_1], style: [relu1_1]}", "{content: [relu1_1], style: [relu5_1]}"
+    assert work(f"size: 64, layers: {shallow}") < work(f"size: 64, layers: {deep}")
+
+
+def test_reused_runs_cost_nothing(folder: Path) -> None:
+    spec = spec_of(folder, "{beta: [1, 2]}")
+    keys = [run_key(item.combination.run_settings()) for item in plan_of(spec).planned]
+    made = plan_of(spec, dict.fromkeys(keys, "done"))
+    assert (made.to_run, made.work, made.seconds, made.seconds_per_run, made.bytes) == (0, 0, 0, 0, 0)
+
+
+def test_a_faster_worker_and_more_of_them_take_less_time(folder: Path) -> None:
+    spec = spec_of(folder, "{beta: [1, 2, 3, 4]}")
+    slow = plan_of(spec)
+    assert plan_of(spec, speed=replace(SPEED, rate=2e10)).seconds == pytest.approx(slow.seconds / 2)
+    assert plan_of(spec, speed=replace(SPEED, slots=4)).seconds == pytest.approx(slow.seconds / 2)
+    assert plan_of(spec, speed=replace(SPEED, slots=400)).seconds == pytest.approx(slow.seconds / 2)
+
+
+def test_own_weight_files_are_listed_by_their_hash(folder: Path) -> None:
+    (folder / "mine.safetensors").write_bytes(b"w")
+    spec = spec_of(folder, "{}", settings="{network: vgg16-hed, weights: mine.safetensors}")
+    assert own_weights(spec, {("vgg16-hed", folder / "mine.safetensors"): "abc"}) == {"abc": str(folder / "mine.safetensors")}
+    plain = spec_of(folder, "{}")
+    assert own_weights(plain, dict.fromkeys(plain.network_files(), "h")) == {}
