@@ -11,7 +11,7 @@ from sqlalchemy.dialects import sqlite
 
 from db.artifacts import Artifacts
 from db.drivers import LEASE_SECONDS
-from db.models import Attempt, Combination, Image, LossPoint, Run, Snapshot, Sweep
+from db.models import Attempt, Combination, Driver, Image, LossPoint, Run, Snapshot, Sweep
 from sweep import combination as words
 from sweep import events
 
@@ -44,8 +44,13 @@ class Store:
         self.artifacts = artifacts
 
     def claim(self, owner: str, limit: int) -> list[ClaimedRun]:
-        """Take up to `limit` queued runs that an active sweep wants, in order of priority, then of age; opens an attempt for each."""
+        """Take up to `limit` queued runs that an active sweep wants, in order of priority, then of age; opens an attempt for each.
+
+        Nothing for an owner whom another driver has replaced: what it took would be held by nobody once it ends.
+        """
         with self.engine.begin() as connection:
+            if connection.execute(select(Driver.id).where(Driver.id == owner, Driver.ended_at.is_(None))).first() is None:
+                return []
             queued = (
                 select(Run.id, Run.run_key, Run.attempts, Run.settings, Run.work)
                 .where(Run.state == "queued", Run.claimed())

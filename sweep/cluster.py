@@ -20,6 +20,7 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
 import numpy as np
 import ray
 from ray import ObjectRef
+from ray._private import ray_constants
 from ray.exceptions import (
     LocalRayletDiedError,
     NodeDiedError,
@@ -28,6 +29,8 @@ from ray.exceptions import (
     RayError,
     RayTaskError,
 )
+
+import psutil  # type: ignore[import-untyped]  # isort: skip  # Ray brings it along and makes it importable
 
 from sweep import worker
 from sweep.errors import InputError, StylesweepError, SurroundingsError
@@ -237,17 +240,38 @@ def _fits(node: Mapping[str, float], cpus: float, gpus: float) -> int:
 def _connect(address: str) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == "local":
-        # Loopback only: a laptop's Ray must not listen to the network around it.
         quiet |= {"num_cpus": os.cpu_count(), "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     elif address != "auto":
         _reachable(address)
     try:
-        ray.init(address=address, **quiet)
+        with _on_loopback() if address == "local" else contextlib.nullcontext():
+            ray.init(address=address, **quiet)
     except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
         if address == "local":
             raise SurroundingsError(f"a local Ray does not start: {said} Its logs are in the newest folder of /tmp/ray.") from error
         raise SurroundingsError(_NOBODY.format(address=address, said=said)) from error
+
+
+@contextlib.contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Start a Ray that this machine alone can reach, and leave nothing of it behind if that is cut off (Ctrl-C, an error).
+
+    On Linux Ray takes 127.0.0.1 for the machine's outer address and listens on all of them. On other systems it does not;
+    this is the switch by which it tells them apart, and nothing public sets it without an environment variable before the import.
+    """
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    except BaseException:
+        # Ray's agents outlive a raylet that is killed by a minute; they are grandchildren of this process, as yet without siblings.
+        for child in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                child.kill()
+        raise
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 def _reachable(address: str) -> None:

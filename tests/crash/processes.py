@@ -1,5 +1,6 @@
 """Starting `stylesweep` as a user does, and looking at its processes from outside. Linux only, as the tests are."""
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -56,6 +57,15 @@ def session(leader: int) -> list[int]:
             fields = _stat(int(entry.name))
             if fields and fields[0] not in "ZX" and int(fields[3]) == leader:
                 found.append(int(entry.name))
+    return found
+
+
+def names(pids: list[int]) -> list[str]:
+    """What the processes call themselves, as in `ps`."""
+    found = []
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            found.append(Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()[:200])
     return found
 
 

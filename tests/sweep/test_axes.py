@@ -54,9 +54,7 @@ def test_parameters_that_are_not_given_take_one_default_each() -> None:
     assert (axes["network"].values, axes["alpha"].values, axes["steps"].values) == (("vgg19",), (1.0,), (None,))
 
 
-@given(
-    low=st.floats(1e-290, 1e290), factor=st.floats(1, 1e9), count=st.integers(2, 60)
-)
+@given(low=st.floats(1e-290, 1e290), factor=st.floats(1, 1e9), count=st.integers(2, 60))
 def test_a_logarithmic_range_has_exact_ends_and_equal_ratios(low: float, factor: float, count: int) -> None:
     high = min(low * factor, 1e300)
     found = values_of("beta", f"{{min: {low!r}, max: {high!r}, count: {count}, distribution: log_uniform_values}}")

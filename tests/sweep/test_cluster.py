@@ -112,7 +112,9 @@ def test_a_run_that_fits_on_no_node_is_told_with_what_there_is(cluster: Any, wan
         cluster.slots(wants)
 
 
-def test_a_run_whose_picture_cannot_be_read_fails_alone(cluster: Any, held: Any, request_for: Requests, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_whose_picture_cannot_be_read_fails_alone(
+    cluster: Any, held: Any, request_for: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(sha256: str, long_side: int) -> np.ndarray:
         raise ImageError("the picture is broken.")
 
@@ -207,7 +209,9 @@ def on_node(node: Any, pid: int) -> bool:
     return parent(pid) in {info.process.pid for info in node.all_processes["raylet"]}
 
 
-def test_a_worker_killed_under_the_command_line_costs_an_attempt_and_nothing_else(nodes: Any, sweep_file: SweepFile, tmp_path: Path) -> None:
+def test_a_worker_killed_under_the_command_line_costs_an_attempt_and_nothing_else(
+    nodes: Any, sweep_file: SweepFile, tmp_path: Path
+) -> None:
     spec = sweep_file("killed", [1, 2, 3, 4, 5, 6], steps=120)
     with ended(run_there(nodes, spec, tmp_path)) as process:
         running = "SELECT r.run_key, a.pid FROM attempt a JOIN run r ON r.id = a.run_id WHERE a.state = 'running' AND a.pid"

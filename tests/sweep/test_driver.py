@@ -151,7 +151,10 @@ def test_every_run_is_run_once_and_recorded_with_its_whole_curve(workspace: Work
     assert drive(store, backend, notes) is True
     assert states(workspace) == {"done": runs}
     assert sorted(request.run_key for request in backend.submitted) == sorted(column(workspace, "SELECT run_key FROM run"))
-    assert column(workspace, "SELECT group_concat(step) FROM (SELECT * FROM loss_point ORDER BY run_id, step) GROUP BY run_id") == ["0,1,2,3"] * runs
+    assert (
+        column(workspace, "SELECT group_concat(step) FROM (SELECT * FROM loss_point ORDER BY run_id, step) GROUP BY run_id")
+        == ["0,1,2,3"] * runs
+    )
     assert len(set(column(workspace, "SELECT finished_seq FROM run"))) == runs
     assert Counter(kind for _, kind, _ in notes.told) == {"Started": runs, "Progress": 2 * runs, "Finished": runs}
     assert column(workspace, "SELECT ended_at FROM driver") != [None]

@@ -33,7 +33,9 @@ resources: {cpus: 1, gpus: 0.5}
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Pictures to name; a spec is not read further than their names."""
     folder = tmp_path_factory.mktemp("spec")
-    for number, name in enumerate(["starry.jpg", "scream.png", "photos/b.jpg", "photos/a.jpg", "photos/notes.txt", "odd [1]*.jpg", "empty/x.txt"]):
+    for number, name in enumerate(
+        ["starry.jpg", "scream.png", "photos/b.jpg", "photos/a.jpg", "photos/notes.txt", "odd [1]*.jpg", "empty/x.txt"]
+    ):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(picture_bytes(number))
     return folder

@@ -71,7 +71,9 @@ def test_yaml_tags_are_refused_and_run_nothing(tmp_path: Path, text: str, line: 
     assert not marker.exists()
 
 
-@pytest.mark.parametrize("tagged", ["!!bool maybe", "!!int ''", "!!float ''", "!!int x", "!!float 1.2.3", "!!int 0b", "!!int 0x", "!!float ':'"])
+@pytest.mark.parametrize(
+    "tagged", ["!!bool maybe", "!!int ''", "!!float ''", "!!int x", "!!float 1.2.3", "!!int 0b", "!!int 0x", "!!float ':'"]
+)
 def test_a_value_that_is_not_what_its_tag_says_is_refused_with_its_line(tagged: str) -> None:
     message = refusal(f"a: 1\nkey: {tagged}\n")
     assert "line 2, key" in message
@@ -102,13 +104,23 @@ def test_a_key_that_is_given_twice_is_refused_with_the_line_of_the_second() -> N
 
 @pytest.mark.parametrize(
     ("text", "line"),
-    [("name: [1, 2\nb: 1\n", 2), ("a: b: c\n", 1), ("name: x\n\tbeta: 1\n", 2), ("name: 'x\n", 2), ("a: *gone\n", 1), ("a: 1\n---\nb: 2\n", 2), ("%\n", 1)],
+    [
+        ("name: [1, 2\nb: 1\n", 2),
+        ("a: b: c\n", 1),
+        ("name: x\n\tbeta: 1\n", 2),
+        ("name: 'x\n", 2),
+        ("a: *gone\n", 1),
+        ("a: 1\n---\nb: 2\n", 2),
+        ("%\n", 1),
+    ],
 )
 def test_broken_yaml_is_refused_with_its_line(text: str, line: int) -> None:
     assert f"is not valid YAML: line {line}" in refusal(text)
 
 
-@pytest.mark.parametrize(("text", "line", "code"), [("name: a\x00b\n", 1, "U+0000"), ("a: 1\nb: \x07\n", 2, "U+0007"), ("a: 1\n\nb: \x1b[2J\n", 3, "U+001B")])
+@pytest.mark.parametrize(
+    ("text", "line", "code"), [("name: a\x00b\n", 1, "U+0000"), ("a: 1\nb: \x07\n", 2, "U+0007"), ("a: 1\n\nb: \x1b[2J\n", 3, "U+001B")]
+)
 def test_control_characters_are_refused_with_their_line(text: str, line: int, code: str) -> None:
     message = refusal(text)
     assert f"line {line}" in message
@@ -120,7 +132,9 @@ def test_a_file_that_is_no_mapping_is_refused_with_an_example(text: str) -> None
     assert "must be a YAML mapping that begins like `name: my-sweep`" in refusal(text)
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 5000, "a:\n" + "".join(" " * n + "b:\n" for n in range(1, 600)), "- " * 3000 + "a"])
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "{a: " * 5000, "a:\n" + "".join(" " * n + "b:\n" for n in range(1, 600)), "- " * 3000 + "a"]
+)
 def test_deep_nesting_is_refused_quickly(text: str) -> None:
     began = time.monotonic()
     refusal(text)
@@ -195,7 +209,11 @@ def test_messages_show_keys_and_values_on_one_line_without_control_characters() 
 
 
 plain_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.floats(allow_nan=False) | st.text(st.characters(codec="utf-8", exclude_categories=["C"])),
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**20), 10**20)
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(codec="utf-8", exclude_categories=["C"])),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abcxyz", min_size=1), inner, max_size=4),
     max_leaves=12,
 )
