@@ -263,17 +263,22 @@ def ensure_weights(spec: SweepSpec) -> None:
 @contextmanager
 def _interruptible() -> Iterator[None]:
     """Within, Ctrl-C and SIGTERM end the start of a back end at once; nothing runs yet that could be ended in order."""
+    asked: list[int] = []
 
-    def interrupt(_signum: int, _frame: Any) -> None:
+    def interrupt(signum: int, _frame: Any) -> None:
+        asked.append(signum)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {which: signal.signal(which, interrupt) for which in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
-    except (KeyboardInterrupt, SystemExit) as error:  # Ray puts a handler of its own in our one's place, which exits
+        if asked:  # Python drops an exception that is raised while it collects garbage
+            raise KeyboardInterrupt
+    except (KeyboardInterrupt, SystemExit) as error:  # Ray puts a handler of its own in place of ours; it exits
         raise Interrupted("interrupted before anything ran. Go on with the same command.") from error
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for which, handler in before.items():
+            signal.signal(which, handler)
 
 
 @contextmanager

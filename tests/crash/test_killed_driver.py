@@ -121,7 +121,8 @@ def killed_everywhere(lives: Lives, *, row_first: bool) -> tuple[int, list[str]]
     """Kill one driver at its first step that touches the disk, the next at its second, and so on; (points, violations)."""
     found: list[str] = []
     for point in range(1, 1000):
-        lives.record(f"point-{point}", 1, first=10.0 + point)
+        if set(states(lives.workspace)) <= {"done"}:
+            lives.record(f"point-{point}", 1, first=10.0 + point)
         status = lives.live(kill_at=point, row_first=row_first, seconds=0.0)
         found += lives.wrong()
         if status == 0 or (row_first and found):
