@@ -37,7 +37,7 @@ def peak_bytes(network: str, deepest_layer: str, height: int, width: int, recipe
             features += size if name.endswith("_1") else 0  # the scaled copy that a Gram matrix keeps for its gradient
             largest = max(largest, size)
     picture = 3 * h * w * _FLOAT
-    copies = 2 * GATYS.history + 10 if recipe.name == "gatys" else 8
+    copies = 2 * recipe.gatys.history + 10 if recipe.name == "gatys" else 8
     return int(weights + features + 6 * largest + copies * picture)
 
 

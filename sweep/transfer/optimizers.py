@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from sweep.transfer.presets import GATYS, PYRAMID
+from sweep.transfer.presets import GATYS, PYRAMID, GatysNumbers, PyramidNumbers
 
 # The value to minimise (a scalar with a graph) and the unweighted losses (content, style, tv), detached.
 Objective = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -31,7 +31,8 @@ class PyramidAdam:
     The recipe follows what K. Crowson's style-transfer-pytorch found to work: moments are carried from scale to scale.
     """
 
-    def __init__(self, image: Tensor) -> None:
+    def __init__(self, image: Tensor, numbers: PyramidNumbers = PYRAMID) -> None:
+        self._numbers = numbers
         self.image = image.detach().clone()
         self.start_gradient: Tensor | None = None
         self._first = torch.zeros_like(self.image)
@@ -54,7 +55,7 @@ class PyramidAdam:
         """The averaged iterate of this scale; before the first step, the picture itself."""
         if self._averaged_steps == 0:
             return self.image
-        return (self._average / (1 - PYRAMID.averaging**self._averaged_steps)).clamp(0, 1)
+        return (self._average / (1 - self._numbers.averaging**self._averaged_steps)).clamp(0, 1)
 
     def move_to(self, image: Tensor) -> None:
         """Go on at another scale from that picture; the moments are resampled with it, the average starts anew."""
@@ -66,14 +67,14 @@ class PyramidAdam:
         self._restart_average()
 
     def _update(self, gradient: Tensor) -> None:
-        decay, decay_squares = PYRAMID.betas
+        decay, decay_squares = self._numbers.betas
         self._steps += 1
         self._first.lerp_(gradient, 1 - decay)
         self._second.mul_(decay_squares).addcmul_(gradient, gradient, value=1 - decay_squares)
-        spread = (self._second / (1 - decay_squares**self._steps)).sqrt_().add_(PYRAMID.epsilon)
-        rate = PYRAMID.learning_rate / (1 - decay**self._steps)
+        spread = (self._second / (1 - decay_squares**self._steps)).sqrt_().add_(self._numbers.epsilon)
+        rate = self._numbers.learning_rate / (1 - decay**self._steps)
         self.image.addcdiv_(self._first, spread, value=-rate).clamp_(0, 1)
-        self._average.lerp_(self.image, 1 - PYRAMID.averaging)
+        self._average.lerp_(self.image, 1 - self._numbers.averaging)
         self._averaged_steps += 1
 
     def _restart_average(self) -> None:
@@ -88,7 +89,8 @@ class WolfeLBFGS:
     photograph. The picture is not clamped while it is optimised (a clamp in the closure breaks the line search), only shown so.
     """
 
-    def __init__(self, image: Tensor) -> None:
+    def __init__(self, image: Tensor, numbers: GatysNumbers = GATYS) -> None:
+        self._numbers = numbers
         self.image = image.detach().clone(memory_format=torch.contiguous_format).requires_grad_()
         self.start_gradient: Tensor | None = None
         self._at: Tensor | None = None  # the picture of the evaluation below
@@ -133,6 +135,6 @@ class WolfeLBFGS:
             max_eval=25,
             tolerance_grad=0.0,
             tolerance_change=0.0,
-            history_size=GATYS.history,
+            history_size=self._numbers.history,
             line_search_fn="strong_wolfe",
         )

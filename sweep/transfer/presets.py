@@ -106,6 +106,7 @@ def check_layers(network: str, layers: set[str]) -> None:
 
 
 Layers = dict[str, float]
+_VGG16_RELUS = tuple(f"relu{block}_{conv}" for block, convs in enumerate((2, 2, 3, 3, 3), start=1) for conv in range(1, convs + 1))
 _PAPER = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
 DEFAULT_LAYER_SET: Final = "painterly"
@@ -118,6 +119,11 @@ LAYER_SETS: Final[dict[str, tuple[Layers, Layers]]] = {
     "shallow": ({"relu4_2": 1.0}, dict.fromkeys(_PAPER[:3], 1.0)),
     "deep": ({"relu4_2": 1.0}, dict.fromkeys(_PAPER[2:], 1.0)),
     # Gatys et al. 2015, figure 3: style from ever more layers.
+    # Johnson et al. 2016, section 4.1, layers of VGG-16; content as in their released code.
+    "johnson": ({"relu3_3": 1.0}, dict.fromkeys(("relu1_2", "relu2_2", "relu3_3", "relu4_3"), 1.0)),
+    # Novak and Nikulin 2016 (arXiv:1605.04603), section 3: every conv layer (here those that VGG-16 and VGG-19 share, after
+    # their relu), halving with depth. Their activation shift and correlations between layers are not in it.
+    "novak-nikulin": ({"relu4_2": 1.0}, {name: 2.0**-depth for depth, name in enumerate(_VGG16_RELUS, start=1 - len(_VGG16_RELUS))}),
     **{f"upto{depth}": ({"relu4_2": 1.0}, dict.fromkeys(_PAPER[:depth], 1.0)) for depth in range(1, 6)},
 }
 

@@ -1,12 +1,14 @@
 """How a picture is optimised: the recipe, its scales and its steps. Standard library only, for the planner."""
 
-from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Final
 
 from sweep.errors import InputError
-from sweep.transfer.presets import PYRAMID, RECIPES
+from sweep.transfer.controls import Init, Stop, check_choice, check_number
+from sweep.transfer.presets import GATYS, PYRAMID, RECIPES, GatysNumbers, PyramidNumbers
 
-Init = Literal["content", "style_noise", "noise"]
+__all__ = ["CURVE_POINTS", "SMALLEST_SIDE", "Init", "Recipe", "Stop", "fitted", "kept_steps", "log_spaced"]
+
 CURVE_POINTS: Final = 200
 SMALLEST_SIDE: Final = 16  # relu5_1 comes after four pools: under 16 pixels nothing is left of a side
 
@@ -24,8 +26,10 @@ class Recipe:
     """Optimiser, picture size and start of a run.
 
     `size` is the long side in pixels; a smaller photograph is not enlarged. `steps`: for `pyramid` those of the smallest
-    scale (each later scale takes half), for `gatys` the L-BFGS steps; None is the recipe's default. `seed` is used by the
-    two noise starts only. Raises InputError for values outside these.
+    scale (each later scale takes half), for `gatys` the L-BFGS steps. `seed` is used by the two noise starts only.
+    `learning_rate` (Adam's, in [0, 1] pixel units), `averaging` (decay of the averaged iterate; 0: none) and `smallest` (long
+    side of the first scale, pixels) belong to `pyramid`; `history` (of L-BFGS) to `gatys`; None is the recipe's own number.
+    `stop` ends scales early. Raises InputError for values outside these and for a number that the recipe does not have.
     """
 
     name: str = "pyramid"
@@ -33,16 +37,41 @@ class Recipe:
     steps: int | None = None
     init: Init = "content"
     seed: int = 0
+    learning_rate: float | None = None
+    averaging: float | None = None
+    smallest: int | None = None
+    history: int | None = None
+    stop: Stop | None = None
 
     def __post_init__(self) -> None:
         if self.name not in RECIPES:
             raise InputError(f"There is no recipe {self.name!r}; choose one of {', '.join(RECIPES)}.")
-        if self.init not in get_args(Init):
-            raise InputError(f"A run cannot start from {self.init!r}; choose one of {', '.join(get_args(Init))}.")
+        check_choice(self.init, Init, "A run cannot start from {}")
         if self.size < SMALLEST_SIDE:
             raise InputError(f"The size {self.size} is too small; give at least {SMALLEST_SIDE} pixels.")
         if self.steps is not None and self.steps < 1:
             raise InputError(f"A run needs at least 1 step, not {self.steps}.")
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        for field, (recipe, low, high) in _NUMBERS.items():
+            value = getattr(self, field)
+            if value is None:
+                continue
+            if self.name != recipe:
+                raise InputError(f"The recipe {self.name} has no {field} (it belongs to {recipe}); leave it out or take {recipe}.")
+            check_number(value, field, low, high)
+
+    @property
+    def pyramid(self) -> PyramidNumbers:
+        """The numbers of `pyramid`, with this recipe's own in their place."""
+        own = {field: getattr(self, field) for field in ("learning_rate", "averaging", "smallest")}
+        return replace(PYRAMID, **{field: value for field, value in own.items() if value is not None})
+
+    @property
+    def gatys(self) -> GatysNumbers:
+        """The numbers of `gatys`, with this recipe's own in their place."""
+        return GATYS if self.history is None else replace(GATYS, history=self.history)
 
     @property
     def first_steps(self) -> int:
@@ -55,22 +84,40 @@ class Recipe:
         if self.name == "gatys":
             return [(height, width, self.first_steps)]
         later = max(1, self.first_steps // 2)
-        sizes = [fitted(height, width, side) for side in _long_sides(height, width)]
+        sizes = [fitted(height, width, side) for side in _long_sides(height, width, self.pyramid)]
         return [(h, w, later if index else self.first_steps) for index, (h, w) in enumerate(sizes)]
 
     def total_steps(self, height: int, width: int) -> int:
-        """Steps of the whole run for a photograph of that many pixels."""
+        """Steps of the whole run for a photograph of that many pixels (fewer where `stop` ends a scale)."""
         return sum(steps for _, _, steps in self.scales(height, width))
 
 
-def _long_sides(height: int, width: int) -> list[int]:
+# Which recipe a number belongs to, and what it may be.
+_NUMBERS: Final[dict[str, tuple[str, float, float]]] = {
+    "learning_rate": ("pyramid", 1e-6, 1.0),
+    "averaging": ("pyramid", 0.0, 0.9999),
+    "smallest": ("pyramid", SMALLEST_SIDE, 1_000_000),
+    "history": ("gatys", 1, 1000),
+}
+
+
+def log_spaced(count: int, steps: int) -> frozenset[int]:
+    """At most `count` steps between 1 and `steps` (both included, for a count over 1), evenly spaced by their logarithm."""
+    if count < 1:
+        return frozenset()
+    if count == 1:
+        return frozenset({steps})
+    return frozenset(round(steps ** (index / (count - 1))) for index in range(count))
+
+
+def _long_sides(height: int, width: int, numbers: PyramidNumbers) -> list[int]:
     """The pyramid's long sides, small to large; the last is the picture's own, the others are `factor` apart."""
     longest = max(height, width)
     sides = [longest]
     while True:
-        side = round(longest / PYRAMID.factor ** len(sides))
+        side = round(longest / numbers.factor ** len(sides))
         short = min(fitted(height, width, side))
-        if side < PYRAMID.smallest or short < PYRAMID.shortest or side == sides[0]:
+        if side < numbers.smallest or short < numbers.shortest or side == sides[0]:
             return sides
         sides.insert(0, side)
 

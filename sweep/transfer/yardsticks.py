@@ -1,93 +1,172 @@
-"""Yardsticks of a finished picture, protocol y1 (docs/design.md, section 4): the same whatever the run's settings were."""
+"""Yardsticks of a finished picture (docs/design.md, section 4): the same whatever the run's settings were.
 
-import hashlib
-from collections.abc import Sequence
+Protocol y1 is what pictures are ordered by. The others beside it say what y1 does not see: each has a protocol of its own.
+"""
+
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sweep.transfer.images import resized, resized_to
+from sweep.transfer import measures, measures_pixels
+from sweep.transfer.measures import distance
+from sweep.transfer.measures_reader import Question, Reader, Want, asked, shape
 from sweep.transfer.networks import Features
-from sweep.transfer.recipe import SMALLEST_SIDE
-from sweep.transfer.targets import Source, TargetCache, Targets
+from sweep.transfer.targets import TargetCache
+
+__all__ = ["ALL_NAMES", "NAMES", "NETWORK", "PROTOCOL", "PROTOCOLS", "YardstickMeter", "distance"]
 
 PROTOCOL: Final = "y1"
 NETWORK: Final = "vgg16-hed"
 LONG_SIDE: Final = 256
 CONTENT_LAYER: Final = "relu4_2"
 STYLE_LAYERS: Final = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-DEEPEST: Final = "relu5_1"
+STRUCTURE_LAYER: Final = "relu4_1"
 SMALLEST_ANCHOR: Final = 1e-6
+SMALLEST_PALETTE_ANCHOR: Final = 1.0  # CIELAB units: a difference in colour that nobody sees cannot be gained
 NAMES: Final = ("content_kept", "style_gained", "balance", "d_content", "d_style")
+PROTOCOLS: Final[dict[str, str]] = {
+    **dict.fromkeys(NAMES, PROTOCOL),
+    **{f"d_style_{number}": PROTOCOL for number in range(1, 6)},  # what y1's d_style is the mean of
+    **dict.fromkeys(("d_moments", "moments_gained"), "moments-1"),
+    **dict.fromkeys(("d_structure", "structure_kept"), "structure-1"),
+    **dict.fromkeys(("d_colour", "colour_gained"), "colour-1"),
+    "sharpness": "sharpness-1",
+    "clipped": "clipped-1",
+}
+ALL_NAMES: Final = tuple(PROTOCOLS)
+
+Values = dict[str, float | None]
+_GRAMS: Final = tuple(Want("gram", layer) for layer in STYLE_LAYERS)
+_MEANS: Final = tuple(Want("mean", layer) for layer in STYLE_LAYERS)
+_SPREADS: Final = tuple(Want("covariance", layer) for layer in STYLE_LAYERS)
+_CONTENT: Final = Want("features", CONTENT_LAYER)
+_STRUCTURE: Final = Want("directions", STRUCTURE_LAYER)
+_PALETTE: Final = Want("palette")
 
 
 class YardstickMeter:
-    """Measures pictures with the features of vgg16-hed (up to relu5_1 at least)."""
+    """Measures pictures with the features of vgg16-hed (up to relu5_1 at least).
+
+    What is the same from run to run (photographs, styles) is read once while it stays in the cache: about 25 MB for a pair.
+    """
 
     def __init__(self, features: Features, cache: TargetCache | None = None, device: str = "cpu") -> None:
         assert features.network == NETWORK, "protocol y1 is defined by vgg16-hed"
         place = torch.device(device)
-        self._inputs = Targets(features.to(place), TargetCache(64 * 2**20) if cache is None else cache, place)
-        self._once = Targets(features, TargetCache(0), place)  # a measured picture is not seen again
+        self._inputs = Reader(features.to(place), TargetCache(128 * 2**20) if cache is None else cache, place)
+        self._once = Reader(features, None, place)  # a measured picture is not seen again
 
-    def measure(self, picture: np.ndarray, content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]]) -> dict[str, float | None]:
-        """The yardsticks of a saved picture, by NAMES; all pixels (H, W, 3) uint8, style weights of any sum.
+    def measure(self, picture: np.ndarray, content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]]) -> Values:
+        """The yardsticks of protocol y1 of a saved picture, by NAMES; all pixels (H, W, 3) uint8, style weights of any sum.
 
         A value is None where its anchor distance is under 1e-6 (nothing to be gained or lost), and all are where a picture
         is so thin that nothing is left of it at relu5_1.
         """
-        small = resized(picture, LONG_SIDE)
-        size = small.shape[0], small.shape[1]
-        # The style at the picture's own long side, as a run sees it: strokes are compared at one scale.
-        own = [(resized(pixels, max(size)), weight / sum(w for _, w in styles)) for pixels, weight in styles]
-        if min(*size, *(min(pixels.shape[:2]) for pixels, _ in own)) < SMALLEST_SIDE:
+        question = asked(picture, content, styles, LONG_SIDE)
+        if question.thin:
             return dict.fromkeys(NAMES)
-        photograph = _source(resized_to(content, *size))
-        d_content, content_anchor = self._content(_source(small), photograph, [(_source(p), w) for p, w in styles], size)
-        d_style, style_anchor = self._style(_source(small), photograph, [(_source(p), w) for p, w in own])
-        kept = None if content_anchor < SMALLEST_ANCHOR else 1 - d_content / content_anchor
-        gained = None if style_anchor < SMALLEST_ANCHOR else 1 - d_style / style_anchor
+        values = self._y1(question, self._once.read(question.picture, question.size, (_CONTENT, *_GRAMS)))
+        return {name: values[name] for name in NAMES}
+
+    def measure_all(self, picture: np.ndarray, content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]]) -> Values:
+        """All yardsticks of a saved picture, by ALL_NAMES, from one pass through the network; takes what `measure` takes.
+
+        Beside y1: d_style_1 to d_style_5, the terms of d_style from shallow to deep; d_moments, from 0 (the style's mean
+        and covariance at each layer) to 1 (nothing shared); d_structure, how differently places resemble each other, and
+        d_colour, the distance of the palettes in CIELAB units; moments_gained, structure_kept and colour_gained, anchored
+        as in y1; sharpness, relative to the photograph's; clipped, a share. None as in `measure`.
+        """
+        question = asked(picture, content, styles, LONG_SIDE)
+        values: Values = dict.fromkeys(ALL_NAMES)
+        values |= {"sharpness": measures_pixels.sharpness(picture, content), "clipped": measures_pixels.clipped(picture)}
+        found = self._once.read(question.picture, question.size, [_PALETTE])
+        values |= self._colour(question, found)
+        if not question.thin:
+            found = self._once.read(question.picture, question.size, (_CONTENT, _STRUCTURE, *_GRAMS, *_MEANS, *_SPREADS))
+            values |= self._y1(question, found) | self._moments(question, found) | self._structure(question, found)
+        return values
+
+    def _y1(self, question: Question, found: dict[Want, Tensor]) -> Values:
+        photograph = self._inputs.read(question.photograph, question.size, (_CONTENT, _STRUCTURE, *_GRAMS))
+        content_anchor = sum(
+            share * distance(self._inputs.read(style, question.size, (_CONTENT, _STRUCTURE))[_CONTENT], photograph[_CONTENT])
+            for style, share in question.pasted
+        )
+        style: dict[Want, Tensor] = {}
+        for source, share in question.own:
+            for want, gram in self._inputs.read(source, shape(source), _GRAMS).items():
+                style[want] = style[want] + share * gram if want in style else share * gram
+        d_layers = [distance(found[want], style[want]) for want in _GRAMS]
+        d_content, d_style = distance(found[_CONTENT], photograph[_CONTENT]), sum(d_layers) / len(d_layers)
+        style_anchor = sum(distance(photograph[want], style[want]) for want in _GRAMS) / len(_GRAMS)
+        kept, gained = _anchored(d_content, content_anchor), _anchored(d_style, style_anchor)
         balance = None if kept is None or gained is None else max(0.0, kept) ** 0.4 * max(0.0, gained) ** 0.6
-        return dict(zip(NAMES, (kept, gained, balance, d_content, d_style), strict=True))
+        by_layer = {f"d_style_{number}": value for number, value in enumerate(d_layers, start=1)}
+        return dict(zip(NAMES, (kept, gained, balance, d_content, d_style), strict=True)) | by_layer
 
-    def _content(
-        self, picture: Source, photograph: Source, styles: list[tuple[Source, float]], size: tuple[int, int]
-    ) -> tuple[float, float]:
-        """d_content of the picture, and its anchor: that of the style pasted in (the weighted mean over a blend)."""
-        target = self._inputs.features(photograph, size, [CONTENT_LAYER])[CONTENT_LAYER]
-        found = self._once.features(picture, size, [CONTENT_LAYER])[CONTENT_LAYER]
-        total = sum(weight for _, weight in styles)
-        anchor = 0.0
-        for style, weight in styles:
-            pasted = self._inputs.features(style, size, [CONTENT_LAYER])[CONTENT_LAYER]
-            anchor += weight / total * distance(pasted, target)
-        return distance(found, target), anchor
+    def _moments(self, question: Question, found: dict[Want, Tensor]) -> Values:
+        style = self._style_moments(question)
 
-    def _style(self, picture: Source, photograph: Source, styles: list[tuple[Source, float]]) -> tuple[float, float]:
-        """d_style of the picture, and its anchor: that of the untouched photograph."""
-        target: dict[str, Tensor] = {}
-        for style, weight in styles:
-            for layer, gram in self._grams(self._inputs, style).items():
-                target[layer] = target[layer] + weight * gram if layer in target else weight * gram
-        found, start = self._grams(self._once, picture), self._grams(self._inputs, photograph)
-        return _mean_distance(found, target), _mean_distance(start, target)
+        def compared(seen: dict[Want, Tensor]) -> float:
+            parts = [
+                measures.gaussian_distance(seen[mean], seen[spread], *style[mean.layer])
+                for mean, spread in zip(_MEANS, _SPREADS, strict=True)
+            ]
+            return sum(parts) / len(parts)
 
-    @staticmethod
-    def _grams(targets: Targets, source: Source) -> dict[str, Tensor]:
-        return targets.grams(source, (source.pixels.shape[0], source.pixels.shape[1]), STYLE_LAYERS)
+        anchor = self._kept_number(
+            question, "moments", lambda: compared(self._once.read(question.photograph, question.size, (*_MEANS, *_SPREADS)))
+        )
+        value = compared(found)
+        return {"d_moments": value, "moments_gained": _anchored(value, anchor)}
+
+    def _style_moments(self, question: Question) -> dict[str, tuple[Tensor, Tensor]]:
+        """By layer, the mean of the blend and the root of its covariance."""
+        name, size = question.style_key, question.size
+        made: dict[str, tuple[Tensor, Tensor]] = {}
+        for layer in STYLE_LAYERS:
+            mean_held, root_held = (self._inputs.recall(name, size, kind, layer) for kind in ("mean", "root"))
+            if mean_held is not None and root_held is not None:
+                made[layer] = mean_held, root_held
+        if len(made) < len(STYLE_LAYERS):
+            seen = [(self._inputs.read(style, shape(style), (*_MEANS, *_SPREADS)), share) for style, share in question.own]
+            for mean, spread in zip(_MEANS, _SPREADS, strict=True):
+                middle, mixed = measures.mixture([(one[mean], one[spread], share) for one, share in seen])
+                made[mean.layer] = middle, measures.root(mixed)
+                self._inputs.remember(name, size, ("mean", mean.layer), middle)
+                self._inputs.remember(name, size, ("root", mean.layer), made[mean.layer][1])
+        return made
+
+    def _structure(self, question: Question, found: dict[Want, Tensor]) -> Values:
+        photograph = self._inputs.read(question.photograph, question.size, [_STRUCTURE])[_STRUCTURE]
+
+        def pasted() -> float:
+            seen = [(self._inputs.read(style, question.size, [_STRUCTURE])[_STRUCTURE], share) for style, share in question.pasted]
+            return sum(share * measures.structure_distance(one, photograph) for one, share in seen)
+
+        value = measures.structure_distance(found[_STRUCTURE], photograph)
+        return {"d_structure": value, "structure_kept": _anchored(value, self._kept_number(question, "structure", pasted))}
+
+    def _colour(self, question: Question, found: dict[Want, Tensor]) -> Values:
+        parts = [(self._inputs.read(style, shape(style), [_PALETTE])[_PALETTE].numpy(), share) for style, share in question.own]
+        style = measures_pixels.mixed_palette(parts)
+        photograph = self._inputs.read(question.photograph, question.size, [_PALETTE])[_PALETTE].numpy()
+        value, anchor = (measures_pixels.palette_distance(one, style) for one in (found[_PALETTE].numpy(), photograph))
+        return {"d_colour": value, "colour_gained": _anchored(value, anchor, SMALLEST_PALETTE_ANCHOR)}
+
+    def _kept_number(self, question: Question, kind: str, computed: Callable[[], float]) -> float:
+        """A number that belongs to the photograph and the blend, computed once."""
+        name = f"{question.photograph.key}|{question.style_key}"
+        held = self._inputs.recall(name, question.size, kind)
+        if held is None:
+            held = torch.tensor(computed(), dtype=torch.float64)
+            self._inputs.remember(name, question.size, (kind, ""), held)
+        return float(held)
 
 
-def distance(a: Tensor, b: Tensor) -> float:
-    """|a - b|^2 / (|a|^2 + |b|^2): 0 for equal, at most 1 where no product is negative; 0 for two zeros."""
-    energy = float(a.square().sum() + b.square().sum())
-    return float((a - b).square().sum()) / energy if energy else 0.0
-
-
-def _mean_distance(found: dict[str, Tensor], target: dict[str, Tensor]) -> float:
-    return sum(distance(found[layer], target[layer]) for layer in STYLE_LAYERS) / len(STYLE_LAYERS)
-
-
-def _source(pixels: np.ndarray) -> Source:
-    return Source(hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest(), pixels)
+def _anchored(value: float, anchor: float, smallest: float = SMALLEST_ANCHOR) -> float | None:
+    """1 for a distance of 0, 0 for that of the anchor; None where there is nothing to be gained or lost."""
+    return None if anchor < smallest else 1 - value / anchor
