@@ -80,6 +80,11 @@ class Features(nn.Module):
                 break
         return taps
 
+    def sizes(self, size: tuple[int, int], layers: Collection[str]) -> dict[str, tuple[int, int]]:
+        """(height, width) of layers for a picture of that size."""
+        pools = {layer: sum(name.startswith("pool") for name in self.names[: self.names.index(layer)]) for layer in layers}
+        return {layer: (size[0] >> count, size[1] >> count) for layer, count in pools.items()}
+
     def _layer(self, name: str, hidden: Tensor, keep_input: bool) -> Tensor:
         if name.startswith("conv"):
             return self._convolved(name, hidden)

@@ -2,46 +2,33 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
+from typing import overload
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
+from sweep.errors import InputError
+from sweep.transfer.colours import with_colours_of
+from sweep.transfer.controls import Stop
 from sweep.transfer.curve import LossPoint
 from sweep.transfer.images import resized_to
-from sweep.transfer.losses import gram_matrix, relative_content_loss, relative_style_loss, tv_loss, weighted_mean
 from sweep.transfer.networks import Features
+from sweep.transfer.objective import PictureObjective
 from sweep.transfer.optimizers import PyramidAdam, WolfeLBFGS
 from sweep.transfer.presets import check_layers
-from sweep.transfer.recipe import Recipe, fitted, kept_steps
+from sweep.transfer.problem import Problem, Region
+from sweep.transfer.recipe import Recipe, kept_steps, log_spaced
+from sweep.transfer.start import first_picture, resampled
 from sweep.transfer.targets import Source, TargetCache, Targets, as_image, as_pixels
 
-__all__ = ["Outcome", "Problem", "Recipe", "Source", "TargetCache", "stylize"]
+__all__ = ["Outcome", "Problem", "Recipe", "Region", "Shot", "Source", "Stop", "TargetCache", "stylize"]
 
 _CHUNK_STEPS = 25
 _CHUNK_SECONDS = 0.5
 _MATERIAL_GRADIENT = 1e-4  # of the objective per pixel value; under it, not moving is right
-
-
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """What one run minimises: alpha * E_content + beta * E_style + tv * E_tv, and how.
-
-    `styles` are (source, weight) with weights that sum to 1; several are blended by the weighted mean of their Gram
-    matrices. `alpha` or `beta` may be 0. Of the layers' weights only the proportions matter.
-    """
-
-    content: Source
-    styles: tuple[tuple[Source, float], ...]
-    alpha: float
-    beta: float
-    content_layers: Mapping[str, float]
-    style_layers: Mapping[str, float]
-    recipe: Recipe
-    tv: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,51 +47,20 @@ class Outcome:
     optimise_seconds: float
 
 
-class _Objective:
-    """The objective at one scale, with its constant targets."""
+@dataclass(frozen=True)
+class Shot:
+    """A snapshot: the picture after a step of the run, (H, W, 3) uint8 sRGB, at the size of its scale."""
 
-    def __init__(self, features: Features, problem: Problem, targets: Targets, size: tuple[int, int]) -> None:
-        self._features, self._problem = features, problem
-        self._pixels = size[0] * size[1]
-        self._content = targets.features(problem.content, size, problem.content_layers)
-        self._start = targets.grams(problem.content, size, problem.style_layers)
-        self._style = _blended(problem, targets, size)
-
-    def __call__(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """The value to minimise and the three unweighted losses of a picture (1, 3, H, W)."""
-        problem = self._problem
-        taps = self._features(image, {*problem.content_layers, *problem.style_layers})
-        content = weighted_mean(
-            [relative_content_loss(taps[layer], self._content[layer]) for layer in problem.content_layers],
-            list(problem.content_layers.values()),
-        )
-        style = weighted_mean(
-            [relative_style_loss(gram_matrix(taps[layer]), self._style[layer], self._start[layer]) for layer in problem.style_layers],
-            list(problem.style_layers.values()),
-        )
-        losses = (content, style, tv_loss(image))
-        weights = (problem.alpha, problem.beta, problem.tv)
-        # A term of weight 0 is left out rather than multiplied by 0: it costs no backward pass and its NaN stays its own.
-        total = torch.stack([weight * loss for weight, loss in zip(weights, losses, strict=True) if weight]).sum()
-        # Times the number of pixels: the gradient of a relative loss falls as 1/pixels, and L-BFGS would stand still.
-        return total * self._pixels, torch.stack(losses).detach()
-
-
-def _blended(problem: Problem, targets: Targets, size: tuple[int, int]) -> dict[str, Tensor]:
-    """The style's Gram matrices: each style at the long side of this scale, its aspect its own."""
-    mean: dict[str, Tensor] = {}
-    for source, weight in problem.styles:
-        own = fitted(source.pixels.shape[0], source.pixels.shape[1], max(size))
-        for layer, gram in targets.grams(source, own, problem.style_layers).items():
-            mean[layer] = mean[layer] + weight * gram if layer in mean else weight * gram
-    return mean
+    step: int
+    pixels: np.ndarray
 
 
 @dataclass(kw_only=True)
 class _Chunk:
-    """Losses that are still on the device, with the steps that they belong to."""
+    """Losses that are still on the device, with the steps that they belong to; and those of the scale that were read."""
 
     size: int
+    seen: list[list[float]] = field(default_factory=list)
     losses: list[Tensor] = field(default_factory=list)
     steps: list[tuple[int, bool]] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
@@ -121,7 +77,9 @@ class _Chunk:
     def read(self) -> tuple[list[LossPoint], int | None]:
         """The kept points, and the step of the first loss that is not finite, if any (no points from there on); empties it."""
         points, failed = [], None
-        for (step, keep), losses in zip(self.steps, torch.stack(self.losses).tolist(), strict=True):
+        rows = torch.stack(self.losses).tolist()
+        self.seen += rows
+        for (step, keep), losses in zip(self.steps, rows, strict=True):
             if not all(map(math.isfinite, losses)):
                 failed = step
                 break
@@ -134,8 +92,9 @@ class _Chunk:
 class _Run:
     """The state of one run between chunks."""
 
-    def __init__(self, features: Features, problem: Problem, targets: Targets, device: torch.device) -> None:
-        self.features, self.problem, self.targets, self.device = features, problem, targets, device
+    def __init__(self, targets: Targets, problem: Problem, snapshots: Set[int]) -> None:
+        self.targets, self.problem, self.snapshots = targets, problem, snapshots
+        self.device, self.stop = targets.device, problem.recipe.stop
         self.scales = problem.recipe.scales(*problem.content.pixels.shape[:2])
         self.optimizer: PyramidAdam | WolfeLBFGS | None = None
         self.begun: Tensor | None = None  # the picture that the present scale started from
@@ -143,23 +102,51 @@ class _Run:
         self.steps = 0
         self.diverged = False
 
-    def optimise(self) -> Iterator[list[LossPoint]]:
+    def optimise(self) -> Iterator[list[LossPoint] | Shot]:
         for (height, width, steps), kept in zip(self.scales, map(frozenset, kept_steps(self.scales)), strict=True):
-            objective = _Objective(self.features, self.problem, self.targets, (height, width))
+            objective = PictureObjective(self.problem, self.targets, (height, width))
             optimizer = self._enter(height, width)
-            chunk = _Chunk(size=max(height, width))
-            for number in range(steps):
-                losses = optimizer.step(objective)
-                self.steps += 1
-                chunk.add(self.steps, number in kept, losses)
-                # A picture is kept every so many steps, never by the clock: a diverged run repeats bit by bit too.
-                due = (number + 1) % _CHUNK_STEPS == 0 or number == steps - 1
-                if due or chunk.late():
-                    points, failed = chunk.read()
-                    self._look(optimizer.picture(), failed, due)
-                    yield points
-                    if self.diverged:
-                        return
+            yield from self._scale(objective, optimizer, steps, kept)
+            if self.diverged:
+                return
+
+    def _scale(
+        self, objective: PictureObjective, optimizer: PyramidAdam | WolfeLBFGS, steps: int, kept: Set[int]
+    ) -> Iterator[list[LossPoint] | Shot]:
+        chunk = _Chunk(size=max(objective.size))
+        for number in range(steps):
+            losses = optimizer.step(objective)
+            self.steps += 1
+            chunk.add(self.steps, number in kept, losses)
+            if self.steps in self.snapshots:
+                yield from self._shot(optimizer.picture())
+            # A picture is kept every so many steps, never by the clock: a diverged run repeats bit by bit too.
+            due = (number + 1) % _CHUNK_STEPS == 0 or number == steps - 1
+            if due or chunk.late():
+                points, failed = chunk.read()
+                self._look(optimizer.picture(), failed, due)
+                ended = due and not self.diverged and self._plateau(chunk, objective)
+                if ended and number not in kept:
+                    points.append(LossPoint(self.steps, chunk.size, *chunk.seen[-1]))
+                yield points
+                if ended or self.diverged:
+                    return
+
+    def _plateau(self, chunk: _Chunk, objective: PictureObjective) -> bool:
+        """Whether the scale's own objective says that it may end."""
+        return self.stop is not None and self.stop.reached([objective.value_of(losses) for losses in chunk.seen])
+
+    def _shot(self, picture: Tensor) -> Iterator[Shot]:
+        """A snapshot, unless there is nothing to be seen: of a picture that is no longer finite."""
+        if bool(torch.isfinite(picture).all()):
+            yield Shot(self.steps, self.finished(picture))
+
+    def finished(self, picture: Tensor) -> np.ndarray:
+        """The picture to show or save, in the colours that were asked for."""
+        pixels = as_pixels(picture)
+        if self.problem.colors != "content":
+            return pixels
+        return with_colours_of(pixels, resized_to(self.problem.content.pixels, pixels.shape[0], pixels.shape[1]))
 
     def _look(self, picture: Tensor, failed: int | None, due: bool) -> None:
         """Note that the run diverged, or keep the picture where it is due."""
@@ -176,17 +163,18 @@ class _Run:
             start = self._enlarged(self.optimizer.picture(), height, width)
             self.optimizer.move_to(start)
         else:
-            start = _first_picture(self.problem, height, width, self.device)
-            self.optimizer = (PyramidAdam if self.problem.recipe.name == "pyramid" else WolfeLBFGS)(start)
+            start = first_picture(self.problem, height, width, self.device)
+            recipe = self.problem.recipe
+            self.optimizer = PyramidAdam(start, recipe.pyramid) if recipe.name == "pyramid" else WolfeLBFGS(start, recipe.gatys)
         self.begun = self.finite = start
         return self.optimizer
 
     def _enlarged(self, picture: Tensor, height: int, width: int) -> Tensor:
         """The picture at the next scale. From content, only what was changed is enlarged, so that the photograph stays sharp."""
         if self.problem.recipe.init != "content":
-            return _resampled(picture, height, width).clamp(0, 1)
+            return resampled(picture, height, width).clamp(0, 1)
         change = picture - self._photograph(*picture.shape[-2:])
-        return (self._photograph(height, width) + _resampled(change, height, width)).clamp(0, 1)
+        return (self._photograph(height, width) + resampled(change, height, width)).clamp(0, 1)
 
     def _photograph(self, height: int, width: int) -> Tensor:
         return as_image(resized_to(self.problem.content.pixels, height, width), self.device)
@@ -200,30 +188,46 @@ class _Run:
         return not np.array_equal(as_pixels(self.begun), as_pixels(self.finite))
 
 
+@overload
 def stylize(
     features: Features, problem: Problem, cache: TargetCache | None = None, device: str = "cpu"
-) -> Iterator[list[LossPoint] | Outcome]:
+) -> Iterator[list[LossPoint] | Outcome]: ...
+
+
+@overload
+def stylize(
+    features: Features, problem: Problem, cache: TargetCache | None = None, device: str = "cpu", snapshots: Set[int] | int = frozenset()
+) -> Iterator[list[LossPoint] | Shot | Outcome]: ...
+
+
+def stylize(
+    features: Features, problem: Problem, cache: TargetCache | None = None, device: str = "cpu", snapshots: Set[int] | int = frozenset()
+) -> Iterator[list[LossPoint] | Shot | Outcome]:
     """Optimise a picture: yields pieces of the loss curve (about every half second; maybe empty), last one Outcome.
 
     `features` must reach the deepest layer of the problem; it is moved to `device`. The curve has about 200 points whatever
     the number of steps. The losses stay on the device until a piece is read, so that no step waits for the host. The same
     problem gives the same picture, bit by bit, on the same hardware and thread count. Closing the generator stops the run.
-    Raises InputError for layers that the network lacks and for a picture too small for them.
+
+    `snapshots`: after these steps (from 1, over all scales) a Shot is yielded; or a number of them, spaced evenly by the
+    logarithm of the step. They change nothing else. A step that is not reached, or whose picture is not finite, has none.
+    Raises InputError for layers that the network lacks, a picture too small for them, and a snapshot before step 1.
     """
     check_layers(features.network, {*problem.content_layers})
     check_layers(features.network, {*problem.style_layers})
+    steps = _snapshot_steps(problem, snapshots)
     place = torch.device(device)
     if place.type == "cuda":
         torch.cuda.reset_peak_memory_stats(place)
     began = time.monotonic()
-    features = features.to(place)
+    features = features.to(place).variant(problem.pooling, problem.padding)
     # `is None`, as an empty cache is false.
     targets = Targets(features, TargetCache() if cache is None else cache, place)
-    run = _Run(features, problem, targets, place)
+    run = _Run(targets, problem.prepared(), steps)
     yield from run.optimise()
     assert run.finite is not None
     yield Outcome(
-        pixels=as_pixels(run.finite),
+        pixels=run.finished(run.finite),
         steps=run.steps,
         diverged=run.diverged,
         moved=run.diverged or run.moved(),
@@ -232,30 +236,11 @@ def stylize(
     )
 
 
-def _first_picture(problem: Problem, height: int, width: int, device: torch.device) -> Tensor:
-    """Where the optimisation starts: the photograph, noise in the styles' colours, or noise.
-
-    Noise is drawn on the CPU, so that a seed means the same on every device.
-    """
-    if problem.recipe.init == "content":
-        return as_image(resized_to(problem.content.pixels, height, width), device)
-    generator = torch.Generator().manual_seed(problem.recipe.seed)
-    if problem.recipe.init == "noise":
-        return torch.rand((1, 3, height, width), generator=generator).to(device)
-    mean, spread = _colours(problem)
-    noise = torch.randn((height * width, 3), generator=generator) @ spread.T + mean
-    return noise.clamp_(0, 1).T.reshape(1, 3, height, width).contiguous().to(device)
-
-
-def _colours(problem: Problem) -> tuple[Tensor, Tensor]:
-    """Mean colour of the styles' mixture, and a square root of its covariance."""
-    weights = [weight for _, weight in problem.styles]
-    colours = [torch.from_numpy(source.pixels.reshape(-1, 3) / 255.0) for source, _ in problem.styles]
-    mean = sum((w * c.mean(0) for w, c in zip(weights, colours, strict=True)), torch.zeros(3, dtype=torch.float64))
-    square = sum((w * (c.T @ c) / len(c) for w, c in zip(weights, colours, strict=True)), torch.zeros((3, 3), dtype=torch.float64))
-    values, vectors = torch.linalg.eigh(square - torch.outer(mean, mean))
-    return mean.float(), (vectors * values.clamp(min=0).sqrt()).float()
-
-
-def _resampled(image: Tensor, height: int, width: int) -> Tensor:
-    return interpolate(image, (height, width), mode="bicubic", align_corners=False)
+def _snapshot_steps(problem: Problem, snapshots: Set[int] | int) -> Set[int]:
+    if isinstance(snapshots, int):
+        if snapshots < 0:
+            raise InputError(f"There cannot be {snapshots} snapshots; give 0 or more.")
+        return log_spaced(snapshots, problem.recipe.total_steps(*problem.content.pixels.shape[:2]))
+    if any(step < 1 for step in snapshots):
+        raise InputError(f"A snapshot was asked for after step {min(snapshots)}; steps count from 1.")
+    return snapshots

@@ -8,9 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sweep.transfer.controls import StyleLoss
 from sweep.transfer.images import resized_to
 from sweep.transfer.losses import gram_matrix
 from sweep.transfer.networks import Features
+from sweep.transfer.style_losses import guide_of, statistic
 
 Key = tuple[str, tuple[int, int], str, str, str]
 
@@ -21,6 +23,19 @@ class Source:
 
     key: str
     pixels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Where a region is: `weights` (H, W) float32 in [0, 1], and a `key` of its own."""
+
+    key: str
+    weights: np.ndarray
+
+    def at(self, size: tuple[int, int], device: torch.device) -> Tensor:
+        """(height, width), each value the mean of the mask over its area."""
+        whole = torch.from_numpy(self.weights)[None, None]
+        return torch.nn.functional.interpolate(whole, size, mode="area")[0, 0].to(device)
 
 
 class TargetCache:
@@ -60,9 +75,9 @@ class Targets:
     """Computes what is asked of a source at a size, through the cache. `device` is where the tensors lie."""
 
     def __init__(self, features: Features, cache: TargetCache, device: torch.device) -> None:
-        self._features = features
+        self.network = features
         self._cache = cache
-        self._device = device
+        self.device = device
 
     def features(self, source: Source, size: tuple[int, int], layers: Collection[str]) -> dict[str, Tensor]:
         """Features (1, C, H, W) of the source scaled to size (height, width)."""
@@ -72,6 +87,19 @@ class Targets:
         """Gram matrices (1, C, C) of the source scaled to size (height, width)."""
         return self._cached(source, size, layers, "gram", gram_matrix)
 
+    def statistics(
+        self, source: Source, size: tuple[int, int], layers: Collection[str], kind: StyleLoss, region: Mask | None = None
+    ) -> dict[str, Tensor]:
+        """Style statistics (see style_losses) of the source scaled to size (height, width); of a region of it, if given."""
+        if region is None:
+            return self._cached(source, size, layers, kind, lambda tensor: statistic(kind, tensor))
+        mask = region.at(size, self.device)
+
+        def made(tensor: Tensor) -> Tensor:
+            return statistic(kind, tensor, guide_of(mask, tensor.shape[-2], tensor.shape[-1]))
+
+        return self._cached(source, size, layers, f"{kind}/{region.key}", made)
+
     def _cached(
         self,
         source: Source,
@@ -80,12 +108,12 @@ class Targets:
         kind: str,
         made: Callable[[Tensor], Tensor],
     ) -> dict[str, Tensor]:
-        keys = {layer: (source.key, size, self._features.content_hash, kind, f"{layer}@{self._device}") for layer in layers}
+        keys = {layer: (source.key, size, self.network.content_hash, kind, f"{layer}@{self.device}") for layer in layers}
         found = {layer: self._cache.get(key) for layer, key in keys.items()}
         missing = [layer for layer, tensor in found.items() if tensor is None]
         if missing:
             with torch.no_grad():
-                taps = self._features(as_image(resized_to(source.pixels, *size), self._device), missing)
+                taps = self.network(as_image(resized_to(source.pixels, *size), self.device), missing)
                 for layer in missing:
                     # A copy: a conv layer's features may not be shared with what runs on through the network.
                     found[layer] = made(taps[layer]).clone()

@@ -14,10 +14,12 @@ from sweep.transfer import stylize as engine
 from sweep.transfer.curve import LossPoint
 from sweep.transfer.images import resized
 from sweep.transfer.networks import Features
+from sweep.transfer.objective import PictureObjective, style_target
 from sweep.transfer.optimizers import Objective
 from sweep.transfer.recipe import CURVE_POINTS, Recipe
+from sweep.transfer.start import first_picture
 from sweep.transfer.stylize import Outcome, Problem, Source, TargetCache, stylize
-from sweep.transfer.targets import Targets
+from sweep.transfer.targets import Targets, as_image
 from sweep.transfer.weights import Weights
 
 Sources = Callable[..., Source]
@@ -58,8 +60,8 @@ def test_the_gradient_of_the_objective_is_that_of_finite_differences(
     )
     cast = Targets(features, TargetCache(), torch.device("cpu"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sweep.transfer.targets.as_image", lambda pixels, device: engine.as_image(pixels, device).double())
-        objective = engine._Objective(features, problem, cast, (16, 16))
+        patch.setattr("sweep.transfer.targets.as_image", lambda pixels, device: as_image(pixels, device).double())
+        objective = PictureObjective(problem, cast, (16, 16))
     generator = torch.Generator().manual_seed(0)
     image = torch.rand((1, 3, 16, 16), generator=generator, dtype=torch.float64).requires_grad_()
     total, losses = objective(image)
@@ -116,7 +118,7 @@ def test_the_seed_matters_where_noise_is_the_start_and_only_there(random_feature
 def test_style_noise_has_the_colours_of_the_style(random_features: Features, source: Sources) -> None:
     style = Source("dusk", np.random.default_rng(0).normal((160, 80, 40), (20, 10, 5), (64, 64, 3)).astype(np.uint8))
     problem = problem_of(source, styles=((style, 1.0),), recipe=Recipe(size=64, init="style_noise"))
-    start = engine._first_picture(problem, 64, 64, torch.device("cpu"))
+    start = first_picture(problem, 64, 64, torch.device("cpu"))
     noise = start[0].permute(1, 2, 0).reshape(-1, 3).numpy() * 255
     np.testing.assert_allclose(noise.mean(0), style.pixels.reshape(-1, 3).mean(0), atol=1.5)
     np.testing.assert_allclose(noise.std(0), style.pixels.reshape(-1, 3).std(0), rtol=0.1)
@@ -187,7 +189,7 @@ def test_a_style_of_the_photograph_itself_leaves_it_alone(random_features: Featu
 def test_a_blend_lies_between_its_styles(random_features: Features, source: Sources) -> None:
     def target(*styles: tuple[Source, float]) -> torch.Tensor:
         targets = Targets(random_features, TargetCache(), torch.device("cpu"))
-        return engine._blended(problem_of(source, styles=styles), targets, (48, 64))["relu1_1"]
+        return style_target(problem_of(source), targets, 64, styles)["relu1_1"]
 
     a, b = source(2), source(3)
     torch.testing.assert_close(target((a, 0.25), (b, 0.75)), 0.25 * target((a, 1.0)) + 0.75 * target((b, 1.0)))
