@@ -1,0 +1,69 @@
+"""The benchmark of the engine: that its bare loop does the same work, and that it runs."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The benchmarks import each other as scripts do, from their own folder."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.weights
+def test_the_bare_loop_gives_the_engines_own_picture() -> None:
+    from bare_loop import BareLoop
+    from engine_setting import LAYERS, RATIO, pictures, problem, single_scale
+
+    from sweep.transfer.networks import Features
+    from sweep.transfer.stylize import Outcome, stylize
+    from sweep.transfer.weights import load_weights
+
+    weights = load_weights("vgg16-hed")
+    *_, outcome = stylize(Features(weights, "relu5_1"), problem(64, single_scale(64, 12)))
+    assert isinstance(outcome, Outcome) and outcome.steps == 12
+    loop = BareLoop(weights, LAYERS, RATIO)
+    loop.begin(*pictures(64))
+    for _ in range(12):
+        loop.step()
+    # Sums in another order: Adam divides by the size of the gradient, so where that is tiny a pixel may go another way.
+    apart = np.abs(outcome.pixels.astype(int) - loop.picture())
+    moved = np.abs(outcome.pixels.astype(int) - pictures(64)[0])
+    assert np.mean(apart) < 0.005 * np.mean(moved)
+    assert np.mean(apart > 1) < 0.01
+
+
+def test_a_drift_of_the_machine_falls_on_both_alike() -> None:
+    from engine_steps import neighbours_ratio
+
+    engine, bare = 1.04, 1.0
+    slower_and_slower = [seconds * 1.1**turn for turn, seconds in enumerate([engine, bare] * 4)]
+    assert neighbours_ratio(slower_and_slower) == pytest.approx(1.04, rel=0.1)
+    assert neighbours_ratio([engine, bare] * 4 + [engine]) == pytest.approx(1.04)
+    with_a_hiccup = [engine, bare] * 4
+    with_a_hiccup[3] = 9.0
+    assert neighbours_ratio(with_a_hiccup) == pytest.approx(1.04)
+
+
+@pytest.mark.weights
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
+def test_the_benchmark_prints_every_figure_for_machines() -> None:
+    command = [sys.executable, str(BENCHMARKS / "engine.py"), "--sizes", "48", "--quick", "--turns", "1", "--json"]
+    rows = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=240).stdout)
+    assert all(np.isfinite(row["value"]) and row["value"] >= 0 for row in rows)
+    named = {(row["what"], row["at"]) for row in rows}
+    assert len(named) == len(rows)
+    assert {("step over bare loop, wall clock", "48 px"), ("all yardsticks", "256 px"), ("peak memory, measured", "gatys 48 px")} <= named
