@@ -97,5 +97,5 @@ def _moments(pixels: Array, weights: Array | None) -> tuple[Array, Array]:
 def _power(covariance: Array, exponent: float) -> Array:
     """A symmetric power; directions without variance (under 1/100 of a level) go to 0."""
     values, vectors = np.linalg.eigh(covariance)
-    powers = np.where(values > 1e-4, np.abs(values) ** exponent, 0.0)
+    powers = np.where(values > 1e-4, values.clip(min=1e-4) ** exponent, 0.0)
     return np.asarray((vectors * powers) @ vectors.T)

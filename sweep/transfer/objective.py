@@ -55,6 +55,9 @@ class PictureObjective:
 
     def __init__(self, problem: Problem, targets: Targets, size: tuple[int, int]) -> None:
         self._features, self._problem, self._targets, self.size = targets.network, problem, targets, size
+        # In one order, whatever that of the problem: sums of floats depend on it, and equal layers give the bit-equal picture.
+        self._content_layers = dict(sorted(problem.content_layers.items()))
+        self._style_layers = dict(sorted(problem.style_layers.items()))
         self._layers = {*problem.content_layers, *problem.style_layers}
         self._units = caffe_units(targets.network.network)
         # Times the number of pixels: the gradient of a mean over positions falls as 1/pixels, and L-BFGS would stand still.
@@ -67,15 +70,14 @@ class PictureObjective:
         self._terms = [self._term(region, own) for region, own in zip(regions, styles, strict=True)]
 
     def __call__(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        problem = self._problem
         taps = self._features(image, self._layers)
         content = weighted_mean(
-            [relative_content_loss(taps[layer], self._content[layer], self._bounds[layer]) for layer in problem.content_layers],
-            list(problem.content_layers.values()),
+            [relative_content_loss(taps[layer], self._content[layer], self._bounds[layer]) for layer in self._content_layers],
+            list(self._content_layers.values()),
         )
-        style = self._terms[0].value(taps, problem.style_layers)
+        style = self._terms[0].value(taps, self._style_layers)
         for term in self._terms[1:]:
-            style = style + term.value(taps, problem.style_layers)
+            style = style + term.value(taps, self._style_layers)
         losses = (content, style, tv_loss(image))
         # A term of weight 0 is left out rather than multiplied by 0: it costs no backward pass and its NaN stays its own.
         total = torch.stack([weight * loss for weight, loss in zip(self._weights, losses, strict=True) if weight]).sum()
