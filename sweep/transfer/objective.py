@@ -120,6 +120,7 @@ def style_target(problem: Problem, targets: Targets, long_side: int, styles: Sty
     each = [
         (targets.statistics(source, problem.style_size(source, long_side), problem.style_layers, problem.style_loss), weight)
         for source, weight in styles
+        if weight
     ]
     kind = problem.style_loss
     return {layer: blended(kind, [(found[layer], weight) for found, weight in each]) for layer in problem.style_layers}
