@@ -60,9 +60,7 @@ def neural_style(found: dict, photograph: dict, style: dict, content_weight: flo
     return total
 
 
-def both_gradients(
-    weights: Weights, loss: str, ratio: tuple[float, float], source: Callable[..., Source]
-) -> tuple[np.ndarray, np.ndarray]:
+def both_gradients(weights: Weights, loss: str, ratio: tuple[float, float], source: Callable[..., Source]) -> tuple[np.ndarray, np.ndarray]:
     """The engine's gradient at a picture, with weights that sum to 1, and the transcription's with the published ones."""
     photograph, style = source(1, 32, 40), source(2, 32, 40)
     alpha, beta = ratio
@@ -142,7 +140,7 @@ def test_a_published_loss_falls_in_a_run(loss: str, name: str, random_features: 
 
 
 def test_a_published_loss_takes_gram_matrices_only(source: Callable[..., Source]) -> None:
-    with pytest.raises(InputError, match="Gram matrices.*style_loss wasserstein"):
+    with pytest.raises(InputError, match=r"Gram matrices.*style_loss wasserstein"):
         Problem(
             content=source(1),
             styles=((source(2), 1.0),),
