@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from sweep.errors import InputError
 
 Init = Literal["content", "style_noise", "noise"]
+SizeBy = Literal["long_side", "area"]
 Pooling = Literal["max", "average", "l2"]
 Padding = Literal["zero", "replicate"]
 Colors = Literal["style", "content", "matched"]

@@ -51,7 +51,9 @@ class Features(nn.Module):
         """The same network, its weights shared, with other pools or another padding; itself where neither differs.
 
         pooling: the maximum, mean or root mean square of each 2 x 2 positions, the latter two rescaled (POOLING_SCALES).
-        padding: what each convolution sees past the edges: zeros, or the edge repeated. Raises InputError for other names.
+        padding: what every convolution sees past the edges: zeros, or the edge repeated. Repeated before the first one only, as
+        in style-transfer-pytorch, the rim that zeros leave around a picture stays; before all of them it goes.
+        Raises InputError for other names.
         """
         check_choice(pooling, Pooling, "There is no pooling {}")
         check_choice(padding, Padding, "There is no padding {}")

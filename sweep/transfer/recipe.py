@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from sweep.errors import InputError
-from sweep.transfer.controls import Init, Stop, check_choice, check_number
+from sweep.transfer.controls import Init, SizeBy, Stop, check_choice, check_number
 from sweep.transfer.presets import GATYS, PYRAMID, RECIPES, GatysNumbers, PyramidNumbers
 
-__all__ = ["CURVE_POINTS", "SMALLEST_SIDE", "Init", "Recipe", "Stop", "fitted", "kept_steps", "log_spaced"]
+__all__ = ["CURVE_POINTS", "SMALLEST_SIDE", "Init", "Recipe", "SizeBy", "Stop", "fitted", "kept_steps", "log_spaced"]
 
 CURVE_POINTS: Final = 200
 SMALLEST_SIDE: Final = 16  # relu5_1 comes after four pools: under 16 pixels nothing is left of a side
@@ -25,10 +25,12 @@ def fitted(height: int, width: int, long_side: int) -> tuple[int, int]:
 class Recipe:
     """Optimiser, picture size and start of a run.
 
-    `size` is the long side in pixels; a smaller photograph is not enlarged. `steps`: for `pyramid` those of the smallest
+    `size` is the long side in pixels, or with `size_by` 'area' the side of a square of as many pixels, so that pictures of any
+    aspect cost the same; a smaller photograph is not enlarged. `steps`: for `pyramid` those of the smallest
     scale (each later scale takes half), for `gatys` the L-BFGS steps. `seed` is used by the two noise starts only.
-    `learning_rate` (Adam's, in [0, 1] pixel units), `averaging` (decay of the averaged iterate; 0: none) and `smallest` (long
-    side of the first scale, pixels) belong to `pyramid`; `history` (of L-BFGS) to `gatys`; None is the recipe's own number.
+    `learning_rate` and `epsilon` (Adam's, in [0, 1] pixel units), `averaging` (decay of the averaged iterate; 0: none),
+    `smallest` (long side of the first scale, pixels) and `factor` (from scale to scale) belong to `pyramid`; `history` (of
+    L-BFGS) to `gatys`; None is the recipe's own number.
     `stop` ends scales early. Raises InputError for values outside these and for a number that the recipe does not have.
     """
 
@@ -42,11 +44,15 @@ class Recipe:
     smallest: int | None = None
     history: int | None = None
     stop: Stop | None = None
+    size_by: SizeBy = "long_side"
+    factor: float | None = None
+    epsilon: float | None = None
 
     def __post_init__(self) -> None:
         if self.name not in RECIPES:
             raise InputError(f"There is no recipe {self.name!r}; choose one of {', '.join(RECIPES)}.")
         check_choice(self.init, Init, "A run cannot start from {}")
+        check_choice(self.size_by, SizeBy, "A size cannot be given by {}")
         if self.size < SMALLEST_SIDE:
             raise InputError(f"The size {self.size} is too small; give at least {SMALLEST_SIDE} pixels.")
         if self.steps is not None and self.steps < 1:
@@ -65,7 +71,7 @@ class Recipe:
     @property
     def pyramid(self) -> PyramidNumbers:
         """The numbers of `pyramid`, with this recipe's own in their place."""
-        own = {field: getattr(self, field) for field in ("learning_rate", "averaging", "smallest")}
+        own = {field: getattr(self, field) for field in ("learning_rate", "averaging", "smallest", "factor", "epsilon")}
         return replace(PYRAMID, **{field: value for field, value in own.items() if value is not None})
 
     @property
@@ -78,9 +84,15 @@ class Recipe:
         """Steps of the smallest (for `gatys`: the only) scale."""
         return RECIPES[self.name].steps if self.steps is None else self.steps
 
+    def long_side(self, height: int, width: int) -> int:
+        """The picture's long side for a photograph of that many pixels, if that is large enough."""
+        if self.size_by == "long_side":
+            return self.size
+        return round(self.size * (max(height, width) / min(height, width)) ** 0.5)
+
     def scales(self, height: int, width: int) -> list[tuple[int, int, int]]:
         """(height, width, steps) of each scale, small to large, for a photograph of that many pixels."""
-        height, width = fitted(height, width, self.size)
+        height, width = fitted(height, width, self.long_side(height, width))
         if self.name == "gatys":
             return [(height, width, self.first_steps)]
         later = max(1, self.first_steps // 2)
@@ -97,6 +109,8 @@ _NUMBERS: Final[dict[str, tuple[str, float, float]]] = {
     "learning_rate": ("pyramid", 1e-6, 1.0),
     "averaging": ("pyramid", 0.0, 0.9999),
     "smallest": ("pyramid", SMALLEST_SIDE, 1_000_000),
+    "factor": ("pyramid", 1.05, 16.0),
+    "epsilon": ("pyramid", 1e-12, 1e3),
     "history": ("gatys", 1, 1000),
 }
 

@@ -66,6 +66,7 @@ NEUTRAL = {
 
 def test_neutral_values_give_the_bit_equal_picture(random_features: Features, source: Sources) -> None:
     spelt_out = Recipe(size=64, steps=3, learning_rate=PYRAMID.learning_rate, averaging=PYRAMID.averaging, smallest=PYRAMID.smallest)
+    spelt_out = dataclasses.replace(spelt_out, factor=PYRAMID.factor, epsilon=PYRAMID.epsilon, size_by="long_side")
     usual = picture(random_features, problem_of(source))
     np.testing.assert_array_equal(usual, picture(random_features, problem_of(source, recipe=spelt_out, **NEUTRAL)))
     lbfgs = Recipe(name="gatys", size=64, steps=3)
@@ -229,6 +230,8 @@ def test_recipe_numbers_reach_the_optimiser(random_features: Features, source: S
     start = source(1).pixels
     assert np.abs(of(learning_rate=0.001) - start).mean() < 0.2 * np.abs(usual - start).mean()
     assert not np.array_equal(of(averaging=0.0), usual)
+    # With a large epsilon Adam's step is nearly its mean gradient, which is far from one level per step.
+    assert not np.array_equal(of(epsilon=1.0), usual)
     longer = [Recipe(name="gatys", size=64, steps=12, history=history) for history in (1, 20)]
     pictures = [picture(random_features, problem_of(source, recipe=recipe)) for recipe in longer]
     assert not np.array_equal(*pictures)
@@ -250,7 +253,20 @@ def test_without_averaging_the_picture_is_the_last_iterate(random_features: Feat
     np.testing.assert_array_equal(found, engine.as_pixels(runs[-1]))
 
 
+@given(st.integers(16, 3000), st.integers(16, 3000), st.integers(16, 600))
+def test_a_size_by_area_gives_pictures_of_that_many_pixels(height: int, width: int, size: int) -> None:
+    found = Recipe(size=size, size_by="area").scales(height, width)[-1][:2]
+    if height * width <= size**2:
+        assert found == (height, width)
+    else:
+        # Each side is rounded to whole pixels, the long one first.
+        slack = size * (1 / found[0] + 1 / found[1]) * size
+        assert abs(found[0] * found[1] - size**2) <= slack + 1
+        assert abs(found[0] * width - found[1] * height) <= max(height, width)
+
+
 def test_the_smallest_scale_can_be_chosen() -> None:
+    assert [max(h, w) for h, w, _ in Recipe(size=512, factor=2.0).scales(512, 512)] == [128, 256, 512]
     assert [max(h, w) for h, w, _ in Recipe(size=512, smallest=250).scales(512, 512)] == [256, 362, 512]
     assert [max(h, w) for h, w, _ in Recipe(size=512, smallest=5000).scales(512, 512)] == [512]
     assert [max(h, w) for h, w, _ in Recipe(size=128, smallest=40).scales(128, 128)] == [45, 64, 91, 128]
@@ -263,6 +279,10 @@ def test_the_smallest_scale_can_be_chosen() -> None:
         ({"learning_rate": float("nan")}, "learning_rate must lie between"),
         ({"averaging": 1.0}, "averaging must lie between"),
         ({"smallest": 8}, "smallest must lie between 16"),
+        ({"factor": 1.0}, "factor must lie between 1.05"),
+        ({"epsilon": 0.0}, "epsilon must lie between"),
+        ({"name": "gatys", "epsilon": 1e-8}, "gatys has no epsilon"),
+        ({"size_by": "width"}, "size cannot be given by 'width'; choose one of long_side, area"),
         ({"history": 10}, "pyramid has no history"),
         ({"name": "gatys", "averaging": 0.5}, "gatys has no averaging"),
         ({"name": "gatys", "learning_rate": 0.5}, "gatys has no learning_rate"),
