@@ -1,5 +1,6 @@
 """Peak memory of a run, predicted and measured: each run in a process of its own (this file with four arguments). Linux."""
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -38,8 +39,9 @@ def measured_bytes(network: str, device: str, name: str, size: int) -> int:
     """What a run takes, weights included, beyond the interpreter, torch and what torch keeps after a first small run."""
     torch.set_num_threads(1)
     features = Features(load_weights(network), deepest_layer(network, *LAYERS))
-    for small in (48, 64):
+    for small in (32, 40):
         _run(features, name, small, device)
+    _return_freed_memory()
     before = _resident("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak up to here: that of reading the weights
     outcome = _run(features, name, size, device)
@@ -53,6 +55,13 @@ def _run(features: Features, name: str, size: int, device: str) -> Outcome:
     *_, outcome = stylize(features, asked, TargetCache(), device)
     assert isinstance(outcome, Outcome)
     return outcome
+
+
+def _return_freed_memory() -> None:
+    """What is freed but not given back to the system would be used again unseen. glibc only."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _resident(field: str) -> int:

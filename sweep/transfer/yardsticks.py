@@ -1,6 +1,8 @@
 """Yardsticks of a finished picture (docs/design.md, section 4): the same whatever the run's settings were.
 
 Protocol y1 is what pictures are ordered by. The others beside it say what y1 does not see: each has a protocol of its own.
+Protocol y2 orders as y1 does, but by three content layers, of which the usual losses optimise one, and by the style's moments:
+an optimised picture keeps relu4_2 while it loses lines and gains grain, and its Gram matrices agree before its textures do.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,6 +25,7 @@ NETWORK: Final = "vgg16-hed"
 LONG_SIDE: Final = 256
 CONTENT_LAYER: Final = "relu4_2"
 STYLE_LAYERS: Final = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+DETAIL_LAYERS: Final = ("relu2_2", "relu3_3", "relu4_2")
 STRUCTURE_LAYER: Final = "relu4_1"
 SMALLEST_ANCHOR: Final = 1e-6
 SMALLEST_PALETTE_ANCHOR: Final = 1.0  # CIELAB units: a difference in colour that nobody sees cannot be gained
@@ -31,6 +34,7 @@ PROTOCOLS: Final[dict[str, str]] = {
     **dict.fromkeys(NAMES, PROTOCOL),
     **{f"d_style_{number}": PROTOCOL for number in range(1, 6)},  # what y1's d_style is the mean of
     **dict.fromkeys(("d_moments", "moments_gained"), "moments-1"),
+    **dict.fromkeys(("content_kept_y2", "balance_y2"), "y2"),
     **dict.fromkeys(("d_structure", "structure_kept"), "structure-1"),
     **dict.fromkeys(("d_colour", "colour_gained"), "colour-1"),
     "sharpness": "sharpness-1",
@@ -43,6 +47,7 @@ _GRAMS: Final = tuple(Want("gram", layer) for layer in STYLE_LAYERS)
 _MEANS: Final = tuple(Want("mean", layer) for layer in STYLE_LAYERS)
 _SPREADS: Final = tuple(Want("covariance", layer) for layer in STYLE_LAYERS)
 _CONTENT: Final = Want("features", CONTENT_LAYER)
+_DETAILS: Final = tuple(Want("features", layer) for layer in DETAIL_LAYERS)
 _STRUCTURE: Final = Want("directions", STRUCTURE_LAYER)
 _PALETTE: Final = Want("palette")
 
@@ -77,7 +82,8 @@ class YardstickMeter:
         Beside y1: d_style_1 to d_style_5, the terms of d_style from shallow to deep; d_moments, from 0 (the style's mean
         and covariance at each layer) to 1 (nothing shared); d_structure, how differently places resemble each other, and
         d_colour, the distance of the palettes in CIELAB units; moments_gained, structure_kept and colour_gained, anchored
-        as in y1; sharpness, relative to the photograph's; clipped, a share. None as in `measure`.
+        as in y1; content_kept_y2, as in y1 but the mean over relu2_2, relu3_3 and relu4_2, and balance_y2, of that and
+        moments_gained; sharpness, relative to the photograph's; clipped, a share. None as in `measure`.
         """
         question = asked(picture, content, styles, LONG_SIDE)
         values: Values = dict.fromkeys(ALL_NAMES)
@@ -85,8 +91,11 @@ class YardstickMeter:
         found = self._once.read(question.picture, question.size, [_PALETTE])
         values |= self._colour(question, found)
         if not question.thin:
-            found = self._once.read(question.picture, question.size, (_CONTENT, _STRUCTURE, *_GRAMS, *_MEANS, *_SPREADS))
+            found = self._once.read(question.picture, question.size, (*_DETAILS, _STRUCTURE, *_GRAMS, *_MEANS, *_SPREADS))
+            self._inputs.read(question.photograph, question.size, (*_DETAILS, _STRUCTURE, *_GRAMS))  # in one pass what follows asks for
             values |= self._y1(question, found) | self._moments(question, found) | self._structure(question, found)
+            kept = self._details_kept(question, found)
+            values |= {"content_kept_y2": kept, "balance_y2": _balance(kept, values["moments_gained"])}
         return values
 
     def _y1(self, question: Question, found: dict[Want, Tensor]) -> Values:
@@ -103,9 +112,8 @@ class YardstickMeter:
         d_content, d_style = distance(found[_CONTENT], photograph[_CONTENT]), sum(d_layers) / len(d_layers)
         style_anchor = sum(distance(photograph[want], style[want]) for want in _GRAMS) / len(_GRAMS)
         kept, gained = _anchored(d_content, content_anchor), _anchored(d_style, style_anchor)
-        balance = None if kept is None or gained is None else max(0.0, kept) ** 0.4 * max(0.0, gained) ** 0.6
         by_layer = {f"d_style_{number}": value for number, value in enumerate(d_layers, start=1)}
-        return dict(zip(NAMES, (kept, gained, balance, d_content, d_style), strict=True)) | by_layer
+        return dict(zip(NAMES, (kept, gained, _balance(kept, gained), d_content, d_style), strict=True)) | by_layer
 
     def _moments(self, question: Question, found: dict[Want, Tensor]) -> Values:
         style = self._style_moments(question)
@@ -140,6 +148,19 @@ class YardstickMeter:
                 self._inputs.remember(name, size, ("root", mean.layer), made[mean.layer][1])
         return made
 
+    def _details_kept(self, question: Question, found: dict[Want, Tensor]) -> float | None:
+        photograph = self._inputs.read(question.photograph, question.size, _DETAILS)
+        kept = []
+        for want in _DETAILS:
+
+            def pasted(want: Want = want) -> float:
+                seen = [(self._once.read(style, question.size, [want])[want], share) for style, share in question.pasted]
+                return sum(share * distance(one, photograph[want]) for one, share in seen)
+
+            anchor = self._kept_number(question, f"features {want.layer}", pasted)
+            kept.append(_anchored(distance(found[want], photograph[want]), anchor))
+        return None if None in kept else sum(value for value in kept if value is not None) / len(kept)
+
     def _structure(self, question: Question, found: dict[Want, Tensor]) -> Values:
         photograph = self._inputs.read(question.photograph, question.size, [_STRUCTURE])[_STRUCTURE]
 
@@ -165,6 +186,11 @@ class YardstickMeter:
             held = torch.tensor(computed(), dtype=torch.float64)
             self._inputs.remember(name, question.size, (kind, ""), held)
         return float(held)
+
+
+def _balance(kept: float | None, gained: float | None) -> float | None:
+    """What is kept and what is gained in one number (exponents from SRQE): a heuristic."""
+    return None if kept is None or gained is None else max(0.0, kept) ** 0.4 * max(0.0, gained) ** 0.6
 
 
 def _anchored(value: float, anchor: float, smallest: float = SMALLEST_ANCHOR) -> float | None:

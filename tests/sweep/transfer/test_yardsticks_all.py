@@ -12,7 +12,8 @@ from scipy.linalg import sqrtm
 from sweep.samples import drawn_style, sample_photograph
 from sweep.transfer.images import resized, resized_to
 from sweep.transfer.networks import Features
-from sweep.transfer.stylize import Source
+from sweep.transfer.presets import LAYER_SETS
+from sweep.transfer.stylize import Outcome, Problem, Recipe, Source, stylize
 from sweep.transfer.targets import TargetCache, Targets
 from sweep.transfer.yardsticks import ALL_NAMES, NAMES, PROTOCOLS, STYLE_LAYERS, YardstickMeter, distance
 
@@ -104,7 +105,8 @@ def test_the_untouched_photograph_is_the_anchor_of_all(meter: YardstickMeter, tr
     _, photograph, style = trio
     found = meter.measure_all(photograph, photograph, [(style, 1.0)])
     assert found["colour_gained"] == found["moments_gained"] == found["d_structure"] == 0
-    assert found["structure_kept"] == found["sharpness"] == 1
+    assert found["structure_kept"] == found["content_kept_y2"] == found["sharpness"] == 1
+    assert found["balance_y2"] == 0
 
 
 def test_the_style_itself_has_gained_all_colour_and_all_moments(meter: YardstickMeter, trio: tuple) -> None:
@@ -119,6 +121,7 @@ def test_the_style_pasted_in_keeps_no_structure(meter: YardstickMeter, trio: tup
     _, photograph, style = trio
     found = meter.measure_all(resized_to(style, 96, 128), photograph, [(style, 1.0)])
     assert found["structure_kept"] == pytest.approx(0, abs=1e-6)
+    assert found["content_kept_y2"] == pytest.approx(0, abs=1e-6)
     assert found["colour_gained"] > 0.95
 
 
@@ -154,6 +157,37 @@ def test_the_moment_distance_is_that_of_scipy_on_the_networks_features(meter: Ya
     expected = np.mean([apart(a, b) for a, b in zip(moments(picture), moments(shrunk), strict=True)])
     found = meter.measure_all(picture, photograph, [(style, 1.0)])
     assert found["d_moments"] == pytest.approx(expected, abs=2e-3)
+
+
+def test_y2_keeps_content_by_three_layers_and_gains_style_by_moments(meter: YardstickMeter, hed_features: Features, trio: tuple) -> None:
+    picture, photograph, style = trio
+
+    def features(pixels: np.ndarray) -> list[np.ndarray]:
+        shrunk = np.asarray(Image.fromarray(pixels).resize((64, 48), Image.Resampling.LANCZOS))
+        with torch.no_grad():
+            taps = hed_features(torch.from_numpy(shrunk.transpose(2, 0, 1) / 255.0).float()[None], {"relu2_2", "relu3_3", "relu4_2"})
+        return [tap[0].double().numpy() for tap in taps.values()]
+
+    def d(a: np.ndarray, b: np.ndarray) -> float:
+        return float(((a - b) ** 2).sum() / ((a**2).sum() + (b**2).sum()))
+
+    kept = np.mean([1 - d(x, c) / d(s, c) for x, c, s in zip(*map(features, (picture, photograph, style)), strict=True)])
+    found = meter.measure_all(picture, photograph, [(style, 1.0)])
+    assert found["content_kept_y2"] == pytest.approx(kept, abs=1e-3)
+    assert found["balance_y2"] == pytest.approx(max(0, kept) ** 0.4 * max(0, found["moments_gained"]) ** 0.6, abs=1e-3)
+
+
+def test_y2_sees_what_a_picture_loses_that_was_optimised_to_keep_relu4_2(meter: YardstickMeter, hed_features: Features) -> None:
+    photograph, style = resized(sample_photograph("cat"), 64), drawn_style("woodcut", 96)
+    problem = Problem(
+        content=Source("cat", photograph), styles=((Source("woodcut", style), 1.0),), alpha=1.0, beta=2.0,
+        content_layers=LAYER_SETS["gatys"][0], style_layers=LAYER_SETS["gatys"][1], recipe=Recipe(size=64, steps=60),
+    )  # fmt: skip
+    *_, outcome = stylize(hed_features, problem)
+    assert isinstance(outcome, Outcome)
+    found = meter.measure_all(outcome.pixels, photograph, [(style, 1.0)])
+    assert found["content_kept"] > 0.85
+    assert 1 - found["content_kept_y2"] > 1.5 * (1 - found["content_kept"])
 
 
 def test_a_blend_of_a_style_with_itself_is_that_style_for_all(meter: YardstickMeter, trio: tuple) -> None:
@@ -195,7 +229,7 @@ def test_a_photograph_that_is_its_own_style_has_no_anchors(meter: YardstickMeter
     picture, photograph, _ = trio
     found = meter.measure_all(picture, resized(photograph, 64), [(resized(photograph, 64), 1.0)])
     missing = {name for name, value in found.items() if value is None}
-    assert {"content_kept", "style_gained", "balance", "colour_gained", "structure_kept"} <= missing
+    assert {"content_kept", "style_gained", "balance", "colour_gained", "structure_kept", "content_kept_y2", "balance_y2"} <= missing
     assert found["d_moments"] > 0
 
 
