@@ -63,7 +63,9 @@ def test_a_drift_of_the_machine_falls_on_both_alike() -> None:
 def test_the_benchmark_prints_every_figure_for_machines() -> None:
     command = [sys.executable, str(BENCHMARKS / "engine.py"), "--sizes", "48", "--quick", "--turns", "1", "--json"]
     rows = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=240).stdout)
-    assert all(np.isfinite(row["value"]) and row["value"] >= 0 for row in rows)
+    assert all(np.isfinite(row["value"]) for row in rows)
+    # The start of a run is a difference of two times: on a busy machine it may come out as a little less than nothing.
+    assert all(row["value"] > 0 for row in rows if "start of a run" not in row["what"] and "off by" not in row["what"])
     named = {(row["what"], row["at"]) for row in rows}
     assert len(named) == len(rows)
     assert {("step over bare loop, wall clock", "48 px"), ("all yardsticks", "256 px"), ("peak memory, measured", "gatys 48 px")} <= named
