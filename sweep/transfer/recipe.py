@@ -1,5 +1,6 @@
 """How a picture is optimised: the recipe, its scales and its steps. Standard library only, for the planner."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -88,7 +89,7 @@ class Recipe:
         """The picture's long side for a photograph of that many pixels, if that is large enough."""
         if self.size_by == "long_side":
             return self.size
-        return round(self.size * (max(height, width) / min(height, width)) ** 0.5)
+        return round(self.size * math.sqrt(max(height, width) / min(height, width)))
 
     def scales(self, height: int, width: int) -> list[tuple[int, int, int]]:
         """(height, width, steps) of each scale, small to large, for a photograph of that many pixels."""
