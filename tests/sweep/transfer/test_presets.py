@@ -37,6 +37,17 @@ def test_every_layer_set_fits_every_network() -> None:
         assert all(weight > 0 for weight in [*content.values(), *style.values()])
 
 
+def test_the_published_layer_sets_are_those_of_the_papers() -> None:
+    content, style = LAYER_SETS["johnson"]
+    assert (content, style) == ({"relu3_3": 1.0}, {"relu1_2": 1.0, "relu2_2": 1.0, "relu3_3": 1.0, "relu4_3": 1.0})
+    content, style = LAYER_SETS["novak-nikulin"]
+    relus = [name for name in layer_names("vgg16") if name.startswith("relu")]
+    assert list(style) == relus and len(relus) == 13
+    # w_l = 2^(D - d(l)): d counts from 1 to D.
+    assert [style[name] for name in relus] == [2 ** (13 - depth) for depth in range(1, 14)]
+    assert [len(LAYER_SETS[f"upto{depth}"][1]) for depth in range(1, 6)] == [1, 2, 3, 4, 5]
+
+
 def test_an_unknown_layer_is_refused_with_the_list_of_known_ones() -> None:
     with pytest.raises(InputError, match=r"vgg16 has no layer relu3_4.*relu3_3"):
         deepest_layer("vgg16", {"relu4_2": 1.0}, {"relu3_4": 1.0})
@@ -113,7 +124,8 @@ def test_cost_grows_with_size_depth_and_steps() -> None:
 
 def test_the_planner_s_modules_do_not_import_torch() -> None:
     code = (
-        "import sys; import sweep.transfer.presets, sweep.transfer.curve, sweep.transfer.cost, sweep.transfer.recipe, "
+        "import sys; import sweep.transfer.presets, sweep.transfer.curve, sweep.transfer.controls, "
+        "sweep.transfer.cost, sweep.transfer.recipe, "
         "sweep.transfer.images; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

@@ -112,6 +112,18 @@ def test_the_styles_of_regions_count_by_area(source: Sources) -> None:
     assert list(shares.values()) == pytest.approx([0.125, 0.125, 0.75])
 
 
+def test_a_cache_does_not_take_one_mask_for_another_or_for_none(random_features: Features, source: Sources) -> None:
+    # relu1_1 alone, no content: what the photograph's own region was is all that the bound knows.
+    layers = {"style_layers": {"relu1_1": 1.0}, "recipe": Recipe(size=64, steps=2)}
+    style = ((source(2), 1.0),)
+    problems = [problem_of(source, styles=style, **layers)]
+    problems += [problem_of(source, regions=(Region(mask=mask, styles=style),), **layers) for mask in (left_half(), 255 - left_half())]
+    image = torch.rand((1, 3, 48, 64), generator=torch.Generator().manual_seed(0))
+    shared = Targets(random_features, TargetCache(), torch.device("cpu"))
+    for problem in problems:
+        assert PictureObjective(problem, shared, (48, 64))(image)[1][1].item() == style_loss(random_features, problem, image)
+
+
 def test_regions_go_with_noise_and_with_matched_colours(random_features: Features, source: Sources) -> None:
     regions = (Region(mask=left_half(), styles=((source(2), 1.0),)), Region(mask=255 - left_half(), styles=((source(3), 1.0),)))
     recipe = Recipe(size=64, steps=2, init="style_noise")
