@@ -1,5 +1,6 @@
 """`plan` and `run`: from a YAML file to recorded results."""
 
+import gc
 import json
 import os
 import signal
@@ -270,13 +271,15 @@ def _interruptible() -> Iterator[None]:
         raise KeyboardInterrupt
 
     before = {which: signal.signal(which, interrupt) for which in (signal.SIGINT, signal.SIGTERM)}
+    gc.disable()  # Python shows and drops an exception that is raised in a destructor or while it collects garbage
     try:
         yield
-        if asked:  # Python drops an exception that is raised while it collects garbage
+        if asked:
             raise KeyboardInterrupt
     except (KeyboardInterrupt, SystemExit) as error:  # Ray puts a handler of its own in place of ours; it exits
         raise Interrupted("interrupted before anything ran. Go on with the same command.") from error
     finally:
+        gc.enable()
         for which, handler in before.items():
             signal.signal(which, handler)
 
