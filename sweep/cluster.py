@@ -148,6 +148,13 @@ class RayCluster:
                 del self._tasks[stream]
         return told
 
+    def cancel(self, run_key: str, attempt: int) -> None:
+        """Kill the worker, as one that is stuck does not listen; what it holds in its caches is lost."""
+        for stream, task in list(self._tasks.items()):
+            if (task.request.run_key, task.request.attempt) == (run_key, attempt):
+                ray.cancel(stream, force=True)
+                del self._tasks[stream]
+
     def stop(self) -> None:
         """Kill what is running; a local Ray is shut down, another one is only left."""
         with contextlib.suppress(RayError):  # a cluster that is gone has nothing left to cancel

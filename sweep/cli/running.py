@@ -135,7 +135,11 @@ def run(path: Path, options: RunOptions) -> int:
     made = plan_in(prepared, workspace)
     say(describe(made, prepared.spec))
     store = Store(workspace.writer(), workspace.artifacts)
-    resources = prepared.spec.resources.model_dump() | {"weights": own_weights(prepared.spec, prepared.network_hash)}
+    spec = prepared.spec
+    resources = spec.resources.model_dump() | {
+        "limits": spec.limits.model_dump(exclude_none=True),
+        "weights": own_weights(spec, prepared.network_hash),
+    }
     record = SweepRecord(
         name=made.name, spec_text=prepared.spec.text, spec_path=str(path.absolute()), search_seed=None, resources=resources
     )

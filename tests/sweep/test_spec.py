@@ -255,3 +255,11 @@ def test_a_mutilated_file_is_a_sweep_or_a_sentence(folder: Path, text: str) -> N
         sha256 = {path: f"{number:064x}" for number, path in enumerate(spec.picture_paths())}
         for one in spec.combinations(sha256, dict.fromkeys(spec.network_files(), "hash")):
             one.combination.combination_key()
+
+
+def test_limits_are_read_and_what_is_no_limit_is_refused(folder: Path) -> None:
+    text = "name: a\ncontent: starry.jpg\nstyle: scream.png\nlimits: {run_minutes: 30, silent_minutes: 0.5}\n"
+    assert (parse(text, folder).limits.run_minutes, parse(text, folder).limits.silent_minutes) == (30, 0.5)
+    for wrong, told in (("run_minuets: 30", "run_minutes"), ("run_minutes: 0", "limits.run_minutes"), ("run_minutes: .nan", "line 4")):
+        with pytest.raises(SpecError, match=told):
+            parse(text.replace("run_minutes: 30", wrong), folder)
