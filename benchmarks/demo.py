@@ -1,6 +1,6 @@
 """What a sweep costs here: runs the demo's sweep (or another file) in a fresh workspace and prints the figures the README quotes.
 
-    .venv/bin/python benchmarks/demo.py [SPEC] [--json] [--workspace DIR]
+.venv/bin/python benchmarks/demo.py [SPEC] [--json] [--workspace DIR]
 """
 
 import argparse

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from db.artifacts import Artifacts
 from db.engine import head_revision, open_engine, schema_revision, storage_errors
-from db.workspace import Workspace, open_workspace
+from db.workspace import Workspace, open_workspace, sqlite_url
 from gallery.wording import plain
 from sweep.errors import InputError, StylesweepError, WorkspaceBusy
 
@@ -46,7 +46,7 @@ def _impatient(_connection: Any, _record: Any) -> None:
 @st.cache_resource(ttl=60, max_entries=4)
 def _opened(folder: Path) -> Workspace:
     """Looked at without a write where the schema is today's; else brought up to date, or refused if it is from a newer program."""
-    url = f"sqlite:///{folder / 'sweeps.db'}"
+    url = sqlite_url(folder / "sweeps.db")
     reader = open_engine(url, reader=True)
     event.listen(reader, "connect", _impatient)
     with storage_errors(url):

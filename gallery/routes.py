@@ -12,6 +12,7 @@ from starlette.routing import Route
 from db.artifacts import Artifacts
 from db.engine import open_engine
 from db.models import Image
+from db.workspace import sqlite_url
 
 MEDIA_TYPES = {
     "png": "image/png",
@@ -60,7 +61,7 @@ class Pictures:
     def __init__(self, folder: Path) -> None:
         self.database = folder / "sweeps.db"
         self.artifacts = Artifacts(folder / "artifacts")
-        self.engine: Engine = open_engine(f"sqlite:///{self.database}", reader=True)
+        self.engine: Engine = open_engine(sqlite_url(self.database), reader=True)
 
     def routes(self) -> list[Route]:
         """GET and HEAD."""

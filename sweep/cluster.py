@@ -6,9 +6,11 @@ positions, so the driver owns retries; weights and pictures as numpy, nested in 
 travelled and a process that has cached what it needs never fetches them.
 """
 
+import atexit
 import contextlib
 import os
 import socket
+import sys
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -33,7 +35,7 @@ from ray.exceptions import (
 import psutil  # type: ignore[import-untyped]  # isort: skip  # Ray brings it along and makes it importable
 
 from sweep import worker
-from sweep.errors import InputError, StylesweepError, SurroundingsError
+from sweep.errors import InputError, Interrupted, StylesweepError, SurroundingsError
 from sweep.events import Crashed, Diverged, Event, Failed, Finished, Started
 from sweep.transfer import yardsticks
 from sweep.transfer.presets import NETWORKS
@@ -146,6 +148,13 @@ class RayCluster:
                 del self._tasks[stream]
         return told
 
+    def cancel(self, run_key: str, attempt: int) -> None:
+        """Kill the worker, as one that is stuck does not listen; what it holds in its caches is lost."""
+        for stream, task in list(self._tasks.items()):
+            if (task.request.run_key, task.request.attempt) == (run_key, attempt):
+                ray.cancel(stream, force=True)
+                del self._tasks[stream]
+
     def stop(self) -> None:
         """Kill what is running; a local Ray is shut down, another one is only left."""
         with contextlib.suppress(RayError):  # a cluster that is gone has nothing left to cancel
@@ -246,6 +255,9 @@ def _connect(address: str) -> None:
     try:
         with _on_loopback() if address == "local" else contextlib.nullcontext():
             ray.init(address=address, **quiet)
+    except (KeyboardInterrupt, SystemExit):
+        atexit.register(_end_at_once)
+        raise
     except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
         if address == "local":
@@ -255,7 +267,7 @@ def _connect(address: str) -> None:
 
 @contextlib.contextmanager
 def _on_loopback() -> Iterator[None]:
-    """Start a Ray that this machine alone can reach, and leave nothing of it behind if that is cut off (Ctrl-C, an error).
+    """Start a Ray that this machine alone can reach.
 
     On Linux Ray takes 127.0.0.1 for the machine's outer address and listens on all of them. On other systems it does not;
     this is the switch by which it tells them apart, and nothing public sets it without an environment variable before the import.
@@ -264,14 +276,19 @@ def _on_loopback() -> Iterator[None]:
     ray_constants.ENABLE_RAY_CLUSTER = False
     try:
         yield
-    except BaseException:
-        # Ray's agents outlive a raylet that is killed by a minute; they are grandchildren of this process, as yet without siblings.
-        for child in psutil.Process().children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                child.kill()
-        raise
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+def _end_at_once() -> None:
+    """The end of a process whose `ray.init` was cut off, in place of Ray's own, which crashes on what is only half there."""
+    # Ray's agents would outlive their killed raylet by a minute. They are grandchildren of this process, which has no others yet.
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            child.kill()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(Interrupted.exit_code)
 
 
 def _reachable(address: str) -> None:

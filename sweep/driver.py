@@ -37,6 +37,9 @@ class Backend(Protocol):
     def events(self, timeout: float) -> list[Event]:
         """What the workers told since the last call, in order for each run; waits at most about `timeout` seconds."""
 
+    def cancel(self, run_key: str, attempt: int) -> None:
+        """End one run that has started, its worker with it if need be; nothing more is told of it."""
+
     def stop(self) -> None:
         """Stop what is running and let go; within seconds."""
 
@@ -53,10 +56,23 @@ class Watcher(Protocol):
 
 @dataclass(kw_only=True)
 class InFlight:
-    """A claimed run, and the part of its curve that is not yet in the database."""
+    """A claimed run, and the part of its curve that is not yet in the database. Times are those of `time.monotonic`."""
 
     claimed: ClaimedRun
     unwritten: list[LossPoint]
+    started: float | None = None
+    heard: float = 0.0
+
+    def over_limit(self, now: float) -> str | None:
+        """Which limit of its sweep's file the run has broken, as a sentence; None while it keeps to them."""
+        limits = self.claimed.resources.get("limits") or {}
+        if self.started is None:
+            return None
+        for name, since, what in (("run_minutes", self.started, "ran"), ("silent_minutes", self.heard, "was silent")):
+            minutes = limits.get(name)
+            if minutes is not None and now - since > 60 * minutes:
+                return f"it {what} for more than limits.{name}: {minutes:g}, and was ended. Raise the limit, or lower size or steps."
+        return None
 
 
 class Driver:
@@ -119,6 +135,9 @@ class Driver:
         run = self._in_flight.get((event.run_key, event.attempt))
         if run is None:
             return
+        run.heard = time.monotonic()
+        if isinstance(event, Started):
+            run.started = run.heard
         if isinstance(event, Progress):
             run.unwritten.extend(event.points)
             if event.points:
@@ -165,7 +184,15 @@ class Driver:
         if now - self._last_progress >= PROGRESS_SECONDS:
             self._last_progress = now
             self._write_progress()
+        self._end_overlong(now)
         self._watcher.tick(len(self._in_flight))
+
+    def _end_overlong(self, now: float) -> None:
+        for (run_key, attempt), run in list(self._in_flight.items()):
+            broken = run.over_limit(now)
+            if broken is not None:
+                self._backend.cancel(run_key, attempt)
+                self._take(Failed(run_key=run_key, attempt=attempt, kind="limit", error=broken))
 
     def _write_progress(self) -> None:
         """The curves of all running runs, in one transaction."""

@@ -8,9 +8,9 @@ from sweep.transfer.curve import LossPoint
 
 __all__ = ["Crashed", "Diverged", "Event", "Failed", "FailureKind", "Finished", "LossPoint", "PictureFile", "Progress", "Started"]
 
-FailureKind = Literal["input", "stuck", "oom", "surroundings", "bug"]
+FailureKind = Literal["input", "stuck", "oom", "surroundings", "limit", "bug"]
 """input: the request cannot be run. stuck: the picture did not move. oom: out of memory. surroundings: weights, disk.
-bug: anything else; its traceback is recorded."""
+limit: ended by the driver, over a time limit of its sweep's file. bug: anything else; its traceback is recorded."""
 
 
 @dataclass(frozen=True, kw_only=True)

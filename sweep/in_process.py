@@ -19,6 +19,7 @@ class InProcess:
         self._inputs = inputs
         self._waiting: deque[RunRequest] = deque()
         self._running: Iterator[Event] | None = None
+        self._request: RunRequest | None = None
 
     def slots(self, resources: Mapping[str, Any]) -> int:
         """Always one."""
@@ -36,7 +37,8 @@ class InProcess:
             if self._running is None:
                 if not self._waiting:
                     break
-                self._running = worker.run([self._waiting.popleft()], self._inputs)
+                self._request = self._waiting.popleft()
+                self._running = worker.run([self._request], self._inputs)
             event = next(self._running, None)
             if event is None:
                 self._running = None
@@ -44,9 +46,17 @@ class InProcess:
                 told.append(event)
         return told
 
+    def cancel(self, run_key: str, attempt: int) -> None:
+        """Stop it at the step it is in; a step that never ends cannot be ended from within its own process."""
+        if self._request is not None and (self._request.run_key, self._request.attempt) == (run_key, attempt):
+            self._close()
+
     def stop(self) -> None:
         """Stop at the step it is in."""
         self._waiting.clear()
+        self._close()
+
+    def _close(self) -> None:
         if self._running is not None:
             self._running.close()  # type: ignore[attr-defined]
             self._running = None

@@ -38,6 +38,14 @@ class Resources(BaseModel):
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
 
+class Limits(BaseModel):
+    """How long one run may take, and how long it may be silent (a worker speaks about twice a second). None: as long as it likes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    run_minutes: float | None = Field(None, gt=0, le=1e6, allow_inf_nan=False)
+    silent_minutes: float | None = Field(None, gt=0, le=1e6, allow_inf_nan=False)
+
+
 class SweepFile(BaseModel):
     """The file's own shape; `parameters` and `settings` are read by `sweep.axes`."""
 
@@ -50,6 +58,7 @@ class SweepFile(BaseModel):
     parameters: Annotated[dict[str, Any], BeforeValidator(_as_mapping)] = Field(default_factory=dict)
     settings: Annotated[dict[str, Any], BeforeValidator(_as_mapping)] = Field(default_factory=dict)
     resources: Annotated[Resources, BeforeValidator(_as_mapping)] = Field(default_factory=Resources)
+    limits: Annotated[Limits, BeforeValidator(_as_mapping)] = Field(default_factory=Limits)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +85,7 @@ class SweepSpec:
     styles: tuple[Blend, ...]
     axes: Mapping[str, Axis]
     resources: Resources
+    limits: Limits
 
     def points(self) -> int:
         """How many points the grid has, equal ones counted as often as they are written. Not `__len__`: that must fit 64 bits."""
@@ -146,6 +156,7 @@ def parse_spec(file: YamlFile, path: Path) -> SweepSpec:
         styles=tuple(dict.fromkeys(itertools.chain(*_styles(file, parsed, path.parent)))),
         axes=axes,
         resources=parsed.resources,
+        limits=parsed.limits,
     )
     if spec.points() > MAX_COMBINATIONS:
         raise SpecError(
@@ -266,7 +277,8 @@ def _explain(file: YamlFile, error: ValidationError) -> str:
     key = tuple(part for part in first["loc"] if isinstance(part, int) or part in _KEYS or part in file.data)
     if first["type"] == "extra_forbidden":
         inside = first["loc"][:-1]
-        allowed = Resources.model_fields if inside == ("resources",) else SweepFile.model_fields
+        sections: dict[Any, type[BaseModel]] = {("resources",): Resources, ("limits",): Limits}
+        allowed = sections.get(inside, SweepFile).model_fields
         hint = _closest(str(first["loc"][-1]), list(allowed))
         also = " It belongs under `parameters` or `settings`." if first["loc"][-1] in PARAMETERS and not inside else ""
         return f"{file.where(first['loc'])}: there is no such key{hint}.{also} Allowed here: {', '.join(allowed)}."
@@ -277,7 +289,7 @@ def _explain(file: YamlFile, error: ValidationError) -> str:
 
 
 _NAME = "a name may hold anything but slashes and control characters"
-_KEYS = {*SweepFile.model_fields, *Resources.model_fields}
+_KEYS = {*SweepFile.model_fields, *Resources.model_fields, *Limits.model_fields}
 
 
 def _closest(name: str, allowed: list[str]) -> str:

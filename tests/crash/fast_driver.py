@@ -59,6 +59,9 @@ class Painter:
         versions = {"torch": "2"}
         return [Started(node="here", pid=os.getpid(), device="cpu", versions=versions, **this), Progress(points=points, **this), end]
 
+    def cancel(self, run_key: str, attempt: int) -> None:
+        self.waiting = [request for request in self.waiting if request.run_key != run_key]
+
     def stop(self) -> None:
         self.waiting.clear()
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -60,8 +61,10 @@ GOOD = "0123456789abcdef" * 4
 
 @pytest.mark.parametrize(
     ("sha256", "suffix"),
-    [("../" + GOOD[3:], "png"), ("/etc/passwd", "png"), (GOOD.upper(), "png"), (GOOD[:-1], "png"), (GOOD + "0", "png"), (GOOD + "\n", "png"),
-     (GOOD, ""), (GOOD, "../x"), (GOOD, "png/.."), (GOOD, "PNG"), (GOOD, "png\n"), (GOOD, "."), (GOOD, "a" * 9), (GOOD, "p\x00"), ("", "png"), ("٠" * 64, "png")],
+    [("../" + GOOD[3:], "png"), ("/etc/passwd", "png"), (GOOD.upper(), "png"), (GOOD[:-1], "png"),
+     (GOOD + "0", "png"), (GOOD + "\n", "png"),
+     (GOOD, ""), (GOOD, "../x"), (GOOD, "png/.."), (GOOD, "PNG"),
+      (GOOD, "png\n"), (GOOD, "."), (GOOD, "a" * 9), (GOOD, "p\x00"), ("", "png"), ("\u0660" * 64, "png")],
 )  # fmt: skip
 def test_an_address_that_is_none_is_refused(tmp_path: Path, sha256: str, suffix: str) -> None:
     for ask in (Artifacts(tmp_path).path, Artifacts(tmp_path).get):
@@ -102,7 +105,14 @@ def test_a_reader_sees_the_old_bytes_or_the_new_ones_never_a_part(tmp_path: Path
     assert torn == []
 
 
-def test_many_threads_may_store_the_same_bytes_at_once(tmp_path: Path) -> None:
+def test_many_threads_may_store_the_same_bytes_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fsync = os.fsync
+
+    def slow(descriptor: int) -> None:
+        time.sleep(0.02)  # a real disk's pace, so that the writes overlap
+        fsync(descriptor)
+
+    monkeypatch.setattr(module.os, "fsync", slow)
     store = Artifacts(tmp_path)
     data = os.urandom(300_000)
     start = threading.Barrier(8)
@@ -119,7 +129,10 @@ def test_many_threads_may_store_the_same_bytes_at_once(tmp_path: Path) -> None:
 
 
 def test_many_processes_may_store_the_same_bytes_at_once(tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from db.artifacts import Artifacts\nfor n in range(30): Artifacts(Path(sys.argv[1])).put(bytes([n]) * 50_000, 'png')"
+    code = (
+        "import sys; from pathlib import Path; from db.artifacts import Artifacts\n"
+        "for n in range(30): Artifacts(Path(sys.argv[1])).put(bytes([n]) * 50_000, 'png')"
+    )
     processes = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, stderr=subprocess.PIPE) for _ in range(3)]
     assert [process.communicate(timeout=60)[1] for process in processes] == [b"", b"", b""]
     assert len(files_below(tmp_path)) == 30
@@ -154,7 +167,9 @@ def test_a_write_that_fails_says_so_and_leaves_no_part_behind(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("failing", ["fsync", "replace"])
-def test_an_error_at_any_moment_of_a_write_keeps_the_old_file_and_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
+def test_an_error_at_any_moment_of_a_write_keeps_the_old_file_and_no_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
     target = tmp_path / "file"
     write_durably(target, b"old")
 

@@ -117,7 +117,9 @@ def test_a_driver_whose_process_is_gone_is_replaced_at_once_and_its_runs_are_que
     new, _ = become_driver(workspace.writer(), "x")
     assert new is not None
     with workspace.reader().connect() as connection:
-        assert connection.execute(select(Run.state, Run.owner, Run.lease).where(Run.finished_seq.is_(None)).distinct()).all() == [("queued", None, None)]
+        assert connection.execute(select(Run.state, Run.owner, Run.lease).where(Run.finished_seq.is_(None)).distinct()).all() == [
+            ("queued", None, None)
+        ]
         lost = connection.execute(select(Attempt.state, Attempt.error).where(Attempt.owner == old)).all()
         assert lost == [("lost", "its driver ended without a word")] * 2
         assert connection.execute(select(Run.killed_workers).distinct()).scalars().all() == [0]
@@ -184,7 +186,10 @@ def test_resigning_gives_back_only_what_one_holds(workspace: Workspace) -> None:
     assert resign(store.engine, owner) == 0
     with workspace.reader().connect() as connection:
         assert queries.sweep_named(connection, "demo").states["queued"] == 4
-        assert connection.execute(select(Attempt.state).where(Attempt.finished_at > 0, Attempt.state == "cancelled")).all() == [("cancelled",)] * 3
+        assert (
+            connection.execute(select(Attempt.state).where(Attempt.finished_at > 0, Attempt.state == "cancelled")).all()
+            == [("cancelled",)] * 3
+        )
 
 
 def test_a_driver_ends_idle_only_when_nothing_is_wanted_any_more(workspace: Workspace) -> None:

@@ -37,7 +37,9 @@ def pragma(engine: Engine, name: str) -> object:
 
 
 def test_every_writing_connection_is_set_up_for_safety(workspace: Workspace) -> None:
-    found = {name: pragma(workspace.writer(), name) for name in ("foreign_keys", "journal_mode", "synchronous", "busy_timeout", "query_only")}
+    found = {
+        name: pragma(workspace.writer(), name) for name in ("foreign_keys", "journal_mode", "synchronous", "busy_timeout", "query_only")
+    }
     assert found == {"foreign_keys": 1, "journal_mode": "truncate", "synchronous": 2, "busy_timeout": 30_000, "query_only": 0}
 
 
@@ -102,7 +104,11 @@ def test_migrations_and_models_have_the_same_constraints(workspace: Workspace, t
 
 
 def test_four_processes_may_migrate_at_once(tmp_path: Path) -> None:
-    code = "import sys, time; from pathlib import Path; from db.workspace import open_workspace\nwhile time.time() < float(sys.argv[2]): pass\nopen_workspace(Path(sys.argv[1]), create=True)"
+    code = (
+        "import sys, time; from pathlib import Path; from db.workspace import open_workspace\n"
+        "while time.time() < float(sys.argv[2]): pass\n"
+        "open_workspace(Path(sys.argv[1]), create=True)"
+    )
     at = time.time() + 1.5
     command = [sys.executable, "-c", code, str(tmp_path / "w"), str(at)]
     processes = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(4)]

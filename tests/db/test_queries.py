@@ -29,7 +29,9 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     with store.engine.connect() as connection:
         rows = {row.sha256: row for row in connection.execute(select(*Image.__table__.columns).where(Image.original_name.is_not(None)))}
     inputs = [
-        InputPicture(sha256=row.sha256, data=b"", format="png", width=96, height=64, mean_colour="#000000", name=row.original_name, thumbnail=b"")
+        InputPicture(
+            sha256=row.sha256, data=b"", format="png", width=96, height=64, mean_colour="#000000", name=row.original_name, thumbnail=b""
+        )
         for row in sorted(rows.values(), key=lambda row: row.original_name)
     ]
     contents, styles = [one for one in inputs if one.name in ("harbour.jpg", "cat.png")], [one for one in inputs if one.name == "waves.png"]
@@ -93,7 +95,12 @@ def test_results_are_the_join_of_the_tables(connection: Connection, tables: Tabl
     assert [result.id for result in found] == [row["id"] for row in expected]
     for result, row in zip(found, expected, strict=True):
         run = runs[row["run_id"]]
-        assert (result.sweep, result.run_key, result.state, result.error) == (sweeps[row["sweep_id"]], run["run_key"], run["state"], run["error"])
+        assert (result.sweep, result.run_key, result.state, result.error) == (
+            sweeps[row["sweep_id"]],
+            run["run_key"],
+            run["state"],
+            run["error"],
+        )
         assert result.parameters == {name: row[name] for name in queries.PARAMETERS}
         assert result.yardsticks == {name: run[name] for name in queries.YARDSTICKS}
         picture = images[run["output"]] if run["output"] else None
@@ -130,7 +137,9 @@ def test_a_run_is_found_by_any_beginning_of_its_key_that_fits_no_other(connectio
             queries.find_result(connection, asked)
 
 
-@pytest.mark.parametrize("text", ["%", "_", "r1-%", "r1-_", "r1-________________________________________", "\\", "r1-\\%", "'", "zzz", "r1-zzz", "/", "*"])
+@pytest.mark.parametrize(
+    "text", ["%", "_", "r1-%", "r1-_", "r1-________________________________________", "\\", "r1-\\%", "'", "zzz", "r1-zzz", "/", "*"]
+)
 def test_no_sign_of_sqls_patterns_finds_a_run(connection: Connection, text: str) -> None:
     with pytest.raises(InputError, match="there is no run"):
         queries.find_result(connection, text)
@@ -186,4 +195,3 @@ def test_an_empty_workspace_answers_every_question(tmp_path: Path) -> None:
             queries.sweep_named(connection, "demo")
         with pytest.raises(InputError, match="there is no run"):
             queries.find_result(connection, "")
-

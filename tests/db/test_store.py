@@ -251,7 +251,9 @@ class StoreAgainstModel(RuleBasedStateMachine):
                 )  # fmt: skip
                 assert (row.output is not None) == (known.state == "done")
                 assert (row.finished_at is not None) == (known.seq is not None)
-                attempts = connection.execute(select(Attempt.state).where(Attempt.run_id == row.id).order_by(Attempt.number)).scalars().all()
+                attempts = (
+                    connection.execute(select(Attempt.state).where(Attempt.run_id == row.id).order_by(Attempt.number)).scalars().all()
+                )
                 assert attempts == known.attempts
                 points = connection.execute(select(LossPoint.step, LossPoint.content_loss).where(LossPoint.run_id == row.id)).all()
                 assert dict(map(tuple, points)) == known.curve
@@ -463,7 +465,11 @@ def test_the_database_itself_refuses_doubles(workspace: Workspace) -> None:
         combination = dict(connection.execute(select(*Combination.__table__.columns).limit(1)).mappings().one()) | {"id": None}
         attempt = dict(connection.execute(select(*Attempt.__table__.columns).limit(1)).mappings().one()) | {"id": None}
         run = dict(connection.execute(select(*Run.__table__.columns).where(Run.state == "done").limit(1)).mappings().one()) | {"id": None}
-    doubles = [(Combination, combination | {"position": 900}), (Combination, combination | {"combination_key": "c1-new"}), (Attempt, attempt)]
+    doubles = [
+        (Combination, combination | {"position": 900}),
+        (Combination, combination | {"combination_key": "c1-new"}),
+        (Attempt, attempt),
+    ]
     doubles += [(Run, run | {"finished_seq": 900}), (Run, run | {"run_key": "r1-new"})]
     for table, row in doubles:
         with pytest.raises(IntegrityError, match="UNIQUE"), workspace.writer().begin() as connection:

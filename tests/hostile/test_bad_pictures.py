@@ -44,7 +44,9 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_picture_is_refused_by_name(here: Callable, told: Callable, spec: Callable, workspace: Path, tmp_path: Path, name: str) -> None:
+def test_a_bad_picture_is_refused_by_name(
+    here: Callable, told: Callable, spec: Callable, workspace: Path, tmp_path: Path, name: str
+) -> None:
     data, reason = BAD[name]
     (tmp_path / name).write_bytes(data)
     for command in ("plan", "run"):

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.usefixtures("unchanged")
 WRONG = {
     "unknown layer": ("settings: {network: vgg16-hed, layers: {content: [relu9_1]}}\n", ["line 4, settings.layers", "relu9_1", "conv1_1"]),
     "layer of another network": ("settings: {network: vgg16-hed, layers: {content: [relu4_4]}}\n", ["vgg16-hed has no layer relu4_4"]),
-    "unknown network": ("settings: {network: resnet50}\n", ["line 4, settings.network", "'resnet50' is not allowed", "vgg19, vgg16, vgg16-hed"]),
+    "unknown network": ("settings: {network: resnet50}\n",
+    ["line 4, settings.network", "'resnet50' is not allowed", "vgg19, vgg16, vgg16-hed"]),
     "unknown recipe": ("settings: {recipe: magic}\n", ["settings.recipe", "'magic' is not allowed", "pyramid, gatys"]),
     "misspelt key": ("parametrs: {beta: 1}\n", ["line 5, parametrs", "did you mean `parameters`?"]),
     "misspelt parameter": ("parameters: {bta: 1}\n", ["line 5, parameters.bta", "did you mean `beta`?"]),
@@ -33,7 +34,8 @@ WRONG = {
     "terminal codes": ('"\\e[31mred\\e[0m\\e]0;title\\a": 1\n', ["line 5", "\\x1b[31mred"]),
     "terminal codes in a layer": ('settings: {layers: {style: {"\\e[31mred": 1}}}\n', ["no layer \\x1b[31mred"]),
     "a grid for ever": (
-        "parameters:\n" + "".join(f"  {name}: {{min: 1, max: 9, count: 10000}}\n" for name in ("alpha", "beta", "tv")), ["1,000,000,000,000", "at most"],
+        "parameters:\n" + "".join(f"  {name}: {{min: 1, max: 9, count: 10000}}\n" for name in ("alpha", "beta", "tv")),
+        ["1,000,000,000,000", "at most"],
     ),
 }  # fmt: skip
 
@@ -54,7 +56,9 @@ def test_a_file_that_is_no_sweep_is_refused(here: Callable, told: Callable, work
 
 
 @pytest.mark.parametrize("name", ["", "gone.yaml", "x" * 300, "good.png/sweep.yaml"])
-def test_a_path_that_is_no_file_is_refused(here: Callable, told: Callable, spec: Callable, workspace: Path, tmp_path: Path, name: str) -> None:
+def test_a_path_that_is_no_file_is_refused(
+    here: Callable, told: Callable, spec: Callable, workspace: Path, tmp_path: Path, name: str
+) -> None:
     spec()
     assert "cannot be read" in told(here("plan", tmp_path / name, "--workspace", workspace), 2)
 
@@ -81,7 +85,8 @@ def test_a_negative_weight_is_refused_as_a_process_too(process: Callable, told: 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["plan"], ["run", "--no-such-option", "x"], ["nonsense"], ["plan", "a", "b"], ["gallery", "--port", "99999999"], ["status", "--json=3"],
+    [["plan"], ["run", "--no-such-option", "x"], ["nonsense"], ["plan", "a", "b"],
+     ["gallery", "--port", "99999999"], ["status", "--json=3"],
      ["export", "demo"], ["weights", "fetch", "vgg99"]],
 )  # fmt: skip
 def test_wrong_usage_ends_with_2_and_without_a_traceback(here: Callable, arguments: list[str]) -> None:

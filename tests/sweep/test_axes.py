@@ -139,9 +139,11 @@ def test_layers_are_a_name_or_lists_or_weights_and_a_side_left_out_is_the_defaul
         ("parameters: {beta: {min: 1, max: 2, count: true}}", ["parameters.beta.count", "True is not allowed"]),
         ("parameters: {beta: {min: 3, max: 2, count: 2}}", ["parameters.beta.min", "3 is not allowed", "not be above max", "max is 2"]),
         ("parameters: {beta: {min: a, max: 2, count: 2}}", ["parameters.beta.min", "'a' is not allowed", "finite number"]),
-        ("parameters: {beta: {min: 0, max: 2, count: 2, distribution: log_uniform_values}}", ["parameters.beta.min", "0 is not allowed", "above zero"]),
+        ("parameters: {beta: {min: 0, max: 2, count: 2, distribution: log_uniform_values}}",
+         ["parameters.beta.min", "0 is not allowed", "above zero"]),
         ("parameters: {beta: {min: -1, max: 2, count: 2}}", ["parameters.beta", "-1.0 is not allowed", "zero or more"]),
-        ("parameters: {beta: {min: 1, max: 2, count: 2, distribution: normal}}", ["distribution", "'normal' is not allowed", "uniform, log_uniform_values"]),
+        ("parameters: {beta: {min: 1, max: 2, count: 2, distribution: normal}}",
+         ["distribution", "'normal' is not allowed", "uniform, log_uniform_values"]),
         ("parameters: {network: {min: 1, max: 2, count: 2}}", ["parameters.network", "no number", "{values: [...]}"]),
         # whole numbers
         ("settings: {size: 15}", ["settings.size", "15 is not allowed", "from 16 to 8192"]),

@@ -89,6 +89,8 @@ class Scripted:
     room: int = 2
     address: str = "scripted"
     waiting: list[Iterator[Event]] = field(default_factory=list)
+    streams: dict[str, Iterator[Event]] = field(default_factory=dict)
+    cancelled: list[str] = field(default_factory=list)
     submitted: list[RunRequest] = field(default_factory=list)
     most: int = 0
     between: Callable[["Scripted"], None] = lambda _: None
@@ -99,7 +101,8 @@ class Scripted:
 
     def submit(self, request: RunRequest, resources: Mapping[str, Any]) -> None:
         self.submitted.append(request)
-        self.waiting.append(self.script(request))
+        self.streams[request.run_key] = self.script(request)
+        self.waiting.append(self.streams[request.run_key])
         self.most = max(self.most, len(self.waiting))
 
     def events(self, timeout: float) -> list[Event]:
@@ -112,6 +115,10 @@ class Scripted:
             if event is None or isinstance(event, Finished | Failed | Diverged | Crashed):
                 self.waiting.remove(stream)
         return told
+
+    def cancel(self, run_key: str, attempt: int) -> None:
+        self.cancelled.append(run_key)
+        self.waiting = [stream for stream in self.waiting if stream is not self.streams[run_key]]
 
     def stop(self) -> None:
         self.waiting.clear()
@@ -451,3 +458,41 @@ def test_a_worker_is_handed_the_runs_resources_and_the_recipe_for_its_picture(st
     recipe = json.loads(request.text["stylesweep"])
     assert recipe["run_key"] == claimed.run_key
     assert recipe["content"]["name"] == "harbour.jpg"
+
+
+@pytest.mark.parametrize(
+    ("limits", "speaks", "what"),
+    [({"run_minutes": 2}, True, "run_minutes: 2"), ({"silent_minutes": 1}, False, "silent_minutes: 1")],
+)
+def test_a_run_over_a_limit_of_its_file_is_ended_and_the_others_go_on(
+    workspace: Workspace, store: Store, monkeypatch: pytest.MonkeyPatch, limits: dict[str, float], speaks: bool, what: str
+) -> None:
+    runs = record(store, betas=2, limits=limits)
+    clock = [100.0]
+    monkeypatch.setattr(driver_module.time, "monotonic", lambda: clock[0])
+    stuck: list[str] = []
+
+    def script(request: RunRequest) -> Iterator[Event]:
+        if stuck and request.run_key != stuck[0]:
+            yield from well(request)
+            return
+        stuck.append(request.run_key)
+        yield started(request)
+        for step in range(200):
+            clock[0] += 10
+            yield progress(request, step) if speaks else elsewhere
+
+    # What another run tells does not break the silence of this one.
+    elsewhere = Progress(run_key="r1-elsewhere", attempt=1, points=())
+    backend = Scripted(script=script)
+    assert drive(store, backend) is True
+    assert backend.cancelled == stuck[:1]
+    assert states(workspace) == {"done": runs - 1, "failed": 1}
+    assert column(workspace, "SELECT kind FROM attempt WHERE state = 'failed'") == ["limit"]
+    assert what in column(workspace, "SELECT error FROM run WHERE state = 'failed'")[0]
+
+
+def test_runs_within_their_limits_are_left_alone(workspace: Workspace, store: Store) -> None:
+    runs = record(store, betas=2, limits={"run_minutes": 1, "silent_minutes": 1})
+    assert drive(store, Scripted()) is True
+    assert states(workspace) == {"done": runs}

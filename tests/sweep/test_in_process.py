@@ -55,3 +55,14 @@ def test_nothing_is_told_after_stop(held: Inputs, request_for: Requests) -> None
     assert backend.events(0.2)
     backend.stop()
     assert backend.events(0.2) == []
+
+
+def test_a_cancelled_run_is_silent_and_the_next_one_begins(held: Inputs, request_for: Requests) -> None:
+    backend = InProcess(held)
+    endless, short = request_for(steps=1_000_000), request_for(2.0)
+    backend.submit(endless, {})
+    backend.submit(short, {})
+    assert backend.events(0.2)
+    backend.cancel(short.run_key, short.attempt)  # has not begun: only what runs can be cancelled
+    backend.cancel(endless.run_key, endless.attempt)
+    assert {event.run_key for event in until_all_ended(backend, 1)} == {short.run_key}

@@ -54,7 +54,9 @@ def test_a_recipe_tells_everything_by_name_and_hash() -> None:
 
 
 @given(
-    alpha=st.integers(1, 10**5).map(lambda n: n / 100), beta=st.integers(0, 10**7).map(lambda n: n / 100), tv=st.integers(0, 10**6).map(lambda n: n / 1000),
+    alpha=st.integers(1, 10**5).map(lambda n: n / 100),
+    beta=st.integers(0, 10**7).map(lambda n: n / 100),
+    tv=st.integers(0, 10**6).map(lambda n: n / 1000),
     weights=st.lists(st.floats(1e-3, 1e3), min_size=5, max_size=5), seed=st.integers(0, 2**40),
 )  # fmt: skip
 def test_what_is_made_by_the_recipe_is_the_same_run(alpha: float, beta: float, tv: float, weights: list[float], seed: int) -> None:

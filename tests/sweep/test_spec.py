@@ -129,7 +129,8 @@ BASE = "name: x\ncontent: photos\nstyle: starry.jpg\n"
     ("text", "parts"),
     [
         # top-level keys
-        (BASE + "paramters: {beta: 1}\n", ["line 4", "paramters", "no such key", "did you mean `parameters`", "Allowed here: name, method"]),
+        (BASE + "paramters: {beta: 1}\n",
+         ["line 4", "paramters", "no such key", "did you mean `parameters`", "Allowed here: name, method"]),
         (BASE + "beta: 3\n", ["line 4", "beta", "no such key", "belongs under `parameters` or `settings`"]),
         (BASE + "resources: {cpu: 1}\n", ["line 4", "resources.cpu", "did you mean `cpus`", "Allowed here: cpus, gpus, device"]),
         (BASE + "method: random\n", ["line 4", "method", "'random' is not allowed", "'grid'"]),
@@ -181,12 +182,16 @@ BASE = "name: x\ncontent: photos\nstyle: starry.jpg\n"
         (BASE + "parameters: {alpha: [0, 1], beta: [0, 1]}\n", ["line 4, parameters.beta", "alpha and beta are both zero"]),
         (BASE + "parameters: {alpha: 1e-300, beta: 1e300}\n", ["parameters.beta", "beta / alpha", "out of the range"]),
         (BASE + "settings: {alpha: 1e-300, beta: 1e-300, tv: 1e12}\n", ["settings.tv", "out of the range"]),
-        (BASE + "settings: {layers: {content: [relu9_9]}}\n", ["line 4, settings.layers", "no layer relu9_9", "its layers are conv1_1, relu1_1"]),
+        (BASE + "settings: {layers: {content: [relu9_9]}}\n",
+         ["line 4, settings.layers", "no layer relu9_9", "its layers are conv1_1, relu1_1"]),
         (BASE + "settings: {layers: {style: [pool1]}}\n", ["settings.layers", "no layer pool1"]),
         (BASE + "parameters: {network: [vgg19, vgg16], layers: {style: [relu3_4]}}\n", ["parameters.layers", "vgg16 has no layer relu3_4"]),
         # size
-        (BASE + "parameters:\n" + "".join(f"  {n}: {{min: 1, max: 9, count: 10000}}\n" for n in ("alpha", "beta", "tv")), ["combinations", "1,000,000"]),
-        (BASE + "parameters:\n" + "".join(f"  {n}: {{min: 1, max: 900000, count: 9999}}\n" for n in ("alpha", "beta", "tv", "seed", "steps")), ["1,000,000"]),
+        (BASE + "parameters:\n" + "".join(f"  {n}: {{min: 1, max: 9, count: 10000}}\n" for n in ("alpha", "beta", "tv")),
+         ["combinations", "1,000,000"]),
+        (BASE + "parameters:\n" + "".join(f"  {n}: {{min: 1, max: 900000, count: 9999}}\n"
+         for n in ("alpha", "beta", "tv", "seed", "steps")),
+         ["1,000,000"]),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_with_line_key_value_and_what_is_allowed(folder: Path, text: str, parts: list[str]) -> None:
@@ -216,8 +221,10 @@ def test_a_picture_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
 
 lines = VALID.splitlines()
 snippets = st.sampled_from(
-    ["{", "}", "[", "]", ":", ",", "-", "#", "*", "&a", "*a", "!!int ", "!!python/name:os.system ", "'", '"', "|", ">", "\t", "\n", "  ", "1e999",
-     "-1", ".nan", ".inf", "null", "true", "~", "''", "0x", "1_", "\x00", "é", "\ud7ff", "{}", "[]", "values", "min: 1", "count: 0", "**", "../", "/",
+    ["{", "}", "[", "]", ":", ",", "-", "#", "*", "&a", "*a", "!!int ", "!!python/name:os.system ",
+     "'", '"', "|", ">", "\t", "\n", "  ", "1e999",
+     "-1", ".nan", ".inf", "null", "true", "~", "''", "0x", "1_", "\x00", "é",
+     "\ud7ff", "{}", "[]", "values", "min: 1", "count: 0", "**", "../", "/",
      "99999999999999999999", "name: x", "%", "@", "`", "? ", "<<: ", "---\n", "..."]
 )  # fmt: skip
 
@@ -248,3 +255,11 @@ def test_a_mutilated_file_is_a_sweep_or_a_sentence(folder: Path, text: str) -> N
         sha256 = {path: f"{number:064x}" for number, path in enumerate(spec.picture_paths())}
         for one in spec.combinations(sha256, dict.fromkeys(spec.network_files(), "hash")):
             one.combination.combination_key()
+
+
+def test_limits_are_read_and_what_is_no_limit_is_refused(folder: Path) -> None:
+    text = "name: a\ncontent: starry.jpg\nstyle: scream.png\nlimits: {run_minutes: 30, silent_minutes: 0.5}\n"
+    assert (parse(text, folder).limits.run_minutes, parse(text, folder).limits.silent_minutes) == (30, 0.5)
+    for wrong, told in (("run_minuets: 30", "run_minutes"), ("run_minutes: 0", "limits.run_minutes"), ("run_minutes: .nan", "line 4")):
+        with pytest.raises(SpecError, match=told):
+            parse(text.replace("run_minutes: 30", wrong), folder)
