@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Subquery, and_, case, distinct
 from db.models import RUN_STATES, Combination, Image, Run, Sweep
 from db.queries import PARAMETERS, RISING, Result, results
 
-NUMBERS: Mapping[str, type] = {"alpha": float, "beta": float, "size": int, "steps": int, "seed": int, "tv": float}
+NUMBERS: Mapping[str, type] = {"alpha": float, "beta": float, "size": int, "steps": int, "seed": int, "tv": float, "style_scale": float}
 """Parameters that are numbers, with their type; the others are text."""
 YARDSTICK_SORTS = ("balance", "content_kept", "style_gained")
 SORTS = (*YARDSTICK_SORTS, "plan", "newest")

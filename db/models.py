@@ -155,6 +155,13 @@ class Combination(Base):
     init: Mapped[str] = mapped_column(String(32))
     seed: Mapped[int]
     tv: Mapped[float]
+    # Since schema 0002, with their neutral value for what was recorded before.
+    style_scale: Mapped[float] = mapped_column(server_default="1.0")
+    colors: Mapped[str] = mapped_column(String(32), server_default="style")
+    loss: Mapped[str] = mapped_column(String(32), server_default="relative")
+    style_loss: Mapped[str] = mapped_column(String(32), server_default="gram")
+    pooling: Mapped[str] = mapped_column(String(32), server_default="max")
+    padding: Mapped[str] = mapped_column(String(32), server_default="zero")
 
 
 class Attempt(Base):

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Any
 
@@ -141,7 +141,7 @@ def _ensure_runs(connection: Connection, items: Sequence[PlannedCombination]) ->
 
 def _combination_row(item: PlannedCombination) -> dict[str, Any]:
     one = item.combination
-    settings = {name: getattr(one.settings, name) for name in ("network", "recipe", "size", "steps", "init", "seed", "tv")}
+    settings = {field.name: getattr(one.settings, field.name) for field in fields(words.Settings) if field.name != "network_hash"}
     return settings | {
         "content": item.content_name,
         "content_sha256": one.content,

@@ -33,7 +33,7 @@ YARDSTICK_MEANINGS = {
     "d_content": "Feature distance to the photograph: lower is closer.",
     "d_style": "Gram matrix distance to the style image: lower is closer.",
 }
-PARAMETER_LABELS = {"tv": "TV weight"}
+PARAMETER_LABELS = {"tv": "TV weight", "style_scale": "Style scale", "style_loss": "Style loss"}
 STATE_LABELS = {
     "done": "Done",
     "running": "Running",
@@ -84,7 +84,7 @@ def shown(name: str, value: Value, *, short: bool = False) -> str:
 
 def caption(parameters: Mapping[str, Any], names: Iterable[str]) -> str:
     """What tells a tile from its neighbours: 'harbour · waves · beta 10 · gatys'."""
-    named = {"alpha", "beta", "steps", "seed", "tv", "init"}
+    named = {"alpha", "beta", "steps", "seed", "tv", "init", "style_scale", "colors", "loss", "style_loss", "pooling", "padding"}
     parts = []
     for name in names:
         text = shown(name, parameters[name], short=True)

@@ -9,8 +9,9 @@ from typing import Any, get_args
 
 from sweep.combination import LayerSet, Settings, round_significant
 from sweep.errors import SpecError
+from sweep.transfer.controls import STYLE_SCALES, Colors, Init, Loss, Padding, Pooling, StyleLoss
 from sweep.transfer.presets import DEFAULT_LAYER_SET, LAYER_SETS, NETWORKS, RECIPES
-from sweep.transfer.recipe import SMALLEST_SIDE, Init
+from sweep.transfer.recipe import SMALLEST_SIDE
 from sweep.yaml_file import Key, YamlFile, short
 
 MAX_COUNT = 10_000
@@ -136,6 +137,14 @@ PARAMETERS: dict[str, Parameter] = {
     "seed": Parameter(default=_FIXED.seed, read=_integer(0, 2**63 - 1, "a whole number, zero or more"), numeric=int),
     "steps": Parameter(
         default=_FIXED.steps, read=_integer(1, 1_000_000, "a whole number of at least 1, or leave it out", none=True), numeric=int
+    ),
+    "pooling": Parameter(default=_FIXED.pooling, read=_choice(get_args(Pooling))),
+    "padding": Parameter(default=_FIXED.padding, read=_choice(get_args(Padding))),
+    "loss": Parameter(default=_FIXED.loss, read=_choice(get_args(Loss))),
+    "style_loss": Parameter(default=_FIXED.style_loss, read=_choice(get_args(StyleLoss))),
+    "colors": Parameter(default=_FIXED.colors, read=_choice(get_args(Colors))),
+    "style_scale": Parameter(
+        default=_FIXED.style_scale, read=_number(*STYLE_SCALES, "the style's long side over the picture's, from 0.05 to 20"), numeric=float
     ),
     "tv": Parameter(default=_FIXED.tv, read=_number(0, 1e12, _WEIGHT), numeric=float),
     "layers": Parameter(default=DEFAULT_LAYER_SET, read=_layers),

@@ -173,9 +173,8 @@ class RayCluster:
         settings = request.settings.settings
         info = NETWORKS[yardsticks.NETWORK]
         needed = {(settings.network, settings.network_hash), (info.name, info.source_hash)}
-        sources = {request.settings.content, *(sha256 for sha256, _ in request.settings.style)}
         return StoredInputs(
-            pictures={(sha256, settings.size): self._picture(sha256, settings.size) for sha256 in sources},
+            pictures={(sha256, size): self._picture(sha256, size) for sha256, size in worker.pictures_of(request.settings)},
             networks={key: self._network(key) for key in needed},
         )
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 ENGINE_VERSION = 1
@@ -119,6 +119,17 @@ class Settings:
     init: str = "content"
     seed: int = 0
     tv: float = 0.0
+    style_scale: float = 1.0
+    pooling: str = "max"
+    padding: str = "zero"
+    colors: str = "style"
+    style_loss: str = "gram"
+    loss: str = "relative"
+
+    def departures(self) -> dict[str, Any]:
+        """The settings that are not at their neutral value; keys are made of these, so that adding a control changes none."""
+        neutral = Settings()
+        return {name: value for name, value in asdict(self).items() if value != getattr(neutral, name)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +160,8 @@ class Combination:
 
     def combination_key(self) -> str:
         """Identity within a sweep, in the user's own terms: two of equal ratio are different combinations of one run."""
-        return tagged_hash("c1", {**asdict(self), "run": run_key(self.run_settings())})
+        own = asdict(self) | {"settings": self.settings.departures(), "run": run_key(self.run_settings())}
+        return tagged_hash("c1", own)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,9 +193,10 @@ class RunSettings:
             "recipe": s.recipe,
             "size": s.size,
         }
-        neutral = Settings()
-        optional = {"tv": (self.tv, 0.0), "steps": (s.steps, neutral.steps), "init": (s.init, neutral.init)}
-        canonical |= {key: value for key, (value, default) in optional.items() if value != default}
+        chosen = {name: value for name, value in s.departures().items() if name not in (*canonical, "tv", "seed")}
+        canonical |= chosen
+        if self.tv != 0:
+            canonical["tv"] = self.tv
         if s.init != "content":  # only a start from noise draws random numbers
             canonical["seed"] = s.seed
         return canonical
@@ -191,8 +204,7 @@ class RunSettings:
     @classmethod
     def from_canonical(cls, canonical: Mapping[str, Any]) -> "RunSettings":
         """The inverse of `canonical`, for runs read back from the database or from a picture's recipe."""
-        fields = {key: canonical[key] for key in ("network", "network_hash", "recipe", "size")}
-        fields |= {key: canonical[key] for key in ("steps", "init", "seed") if key in canonical}
+        chosen = {field.name: canonical[field.name] for field in fields(Settings) if field.name in canonical}
         tv = float(canonical.get("tv", 0.0))
         return cls(
             content=canonical["content"],
@@ -202,7 +214,7 @@ class RunSettings:
             tv=tv,
             content_layers=_pairs(canonical["content_layers"]),
             style_layers=_pairs(canonical["style_layers"]),
-            settings=Settings(**fields, tv=tv),
+            settings=Settings(**chosen | {"tv": tv}),
         )
 
 

@@ -242,8 +242,18 @@ def _matches(file: YamlFile, key: Key, entry: str, folder: Path) -> list[Path]:
     return found
 
 
+def _check_losses(file: YamlFile, spec: SweepSpec) -> None:
+    for loss, style_loss in itertools.product(spec.axes["loss"].values, spec.axes["style_loss"].values):
+        if loss != "relative" and style_loss != "gram":
+            raise SpecError(
+                f"{file.where(spec.axes['loss'].key)}: the published loss {loss!r} is one of Gram matrices, so style_loss {style_loss!r} "
+                "cannot go with it; take loss relative, or style_loss gram."
+            )
+
+
 def _check_together(file: YamlFile, spec: SweepSpec) -> None:
     """What no value shows alone: both weights zero, a layer that one of the networks lacks, a size under the smallest."""
+    _check_losses(file, spec)
     for alpha, beta in itertools.product(spec.axes["alpha"].values, spec.axes["beta"].values):
         try:
             normalised_ratio(alpha, beta)

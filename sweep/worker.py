@@ -3,6 +3,7 @@
 Caches live as long as the process: each network is built once, targets and yardstick anchors are computed once.
 """
 
+import math
 import os
 import platform
 import resource
@@ -21,7 +22,7 @@ import numpy as np
 import torch
 
 from sweep import __version__
-from sweep.combination import RunSettings
+from sweep.combination import RunSettings, Settings
 from sweep.errors import InputError, StylesweepError, SurroundingsError
 from sweep.events import Diverged, Event, Failed, Finished, PictureFile, Progress, Started
 from sweep.transfer import yardsticks
@@ -117,7 +118,9 @@ def _ending(request: RunRequest, problem: Problem, outcome: Outcome, inputs: Inp
             peak_memory=_peak_memory(outcome),
         )
     measured = _meter(inputs, _device(request)).measure(
-        outcome.pixels, problem.content.pixels, [(style.pixels, share) for style, share in problem.styles]
+        outcome.pixels,
+        problem.content.pixels,
+        [(inputs.pixels(sha256, request.settings.settings.size), share) for sha256, share in request.settings.style],
     )
     return Finished(
         run_key=request.run_key,
@@ -132,16 +135,31 @@ def _ending(request: RunRequest, problem: Problem, outcome: Outcome, inputs: Inp
     )
 
 
+def style_side(settings: Settings) -> int:
+    """The long side, in pixels, at which a run reads its styles."""
+    return max(1, math.ceil(settings.size * settings.style_scale))
+
+
+def pictures_of(run_settings: RunSettings) -> set[tuple[str, int]]:
+    """(SHA-256, long side) of every picture a run reads; the yardsticks measure the styles at the run's own size."""
+    settings = run_settings.settings
+    styles = [sha256 for sha256, _ in run_settings.style]
+    sizes = {settings.size, style_side(settings)}
+    return {(run_settings.content, settings.size), *((sha256, size) for sha256 in styles for size in sizes)}
+
+
 def _problem(run_settings: RunSettings, inputs: Inputs) -> Problem:
     settings = run_settings.settings
     recipe = Recipe(name=settings.recipe, size=settings.size, steps=settings.steps, init=settings.init, seed=settings.seed)  # type: ignore[arg-type]
 
-    def source(sha256: str) -> Source:
-        return Source(key=sha256, pixels=inputs.pixels(sha256, settings.size))
+    def source(sha256: str, long_side: int) -> Source:
+        return Source(key=sha256, pixels=inputs.pixels(sha256, long_side))
 
+    controls = {name: getattr(settings, name) for name in ("style_scale", "pooling", "padding", "colors", "style_loss", "loss")}
     return Problem(
-        content=source(run_settings.content),
-        styles=tuple((source(name), share) for name, share in run_settings.style),
+        content=source(run_settings.content, settings.size),
+        styles=tuple((source(name, style_side(settings)), share) for name, share in run_settings.style),
+        **controls,
         alpha=run_settings.alpha,
         beta=run_settings.beta,
         tv=run_settings.tv,

@@ -6,7 +6,8 @@ from typing import Any
 
 from db.queries import PARAMETERS, Result
 
-_SILENT = {"init": "content", "tv": 0, "seed": 0, "steps": None}
+_SILENT = {"init": "content", "tv": 0, "seed": 0, "steps": None, "style_scale": 1, "colors": "style", "loss": "relative"}
+_SILENT |= {"style_loss": "gram", "pooling": "max", "padding": "zero"}
 """Constant parameters at these values are not worth a word."""
 
 

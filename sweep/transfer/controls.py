@@ -13,6 +13,7 @@ Padding = Literal["zero", "replicate"]
 Colors = Literal["style", "content", "matched"]
 StyleLoss = Literal["gram", "wasserstein", "moments"]
 Loss = Literal["relative", "gatys", "johnson"]
+STYLE_SCALES = (0.05, 20.0)
 
 
 def check_choice(value: object, choices: object, sentence: str) -> None:

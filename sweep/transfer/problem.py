@@ -9,14 +9,13 @@ import numpy as np
 
 from sweep.errors import InputError
 from sweep.transfer.colours import recoloured
-from sweep.transfer.controls import Colors, Loss, Padding, Pooling, StyleLoss, check_choice, check_number
+from sweep.transfer.controls import STYLE_SCALES, Colors, Loss, Padding, Pooling, StyleLoss, check_choice, check_number
 from sweep.transfer.images import resized_to
 from sweep.transfer.recipe import SMALLEST_SIDE, Recipe, fitted
 from sweep.transfer.targets import Mask, Source
 
 Styles = tuple[tuple[Source, float], ...]
 
-STYLE_SCALES: Final = (0.05, 20.0)
 _OTHER_SHAPE: Final = 0.03  # how far a mask's aspect may be from the photograph's: rounding of small pictures
 
 

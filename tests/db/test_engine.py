@@ -283,3 +283,21 @@ def test_readers_and_a_busy_writer_do_not_lock_each_other_out(tmp_path: Path) ->
     assert min(reads) > 5
     assert writes > 10
     assert slowest < 10  # readers that come and go may not starve the writer
+
+
+def test_a_workspace_of_the_first_schema_opens_with_neutral_controls_and_nothing_else_changed(tmp_path: Path) -> None:
+    made_up_workspace(tmp_path / "w", betas=2)
+    database = tmp_path / "w" / "sweeps.db"
+    added = ("style_scale", "colors", "loss", "style_loss", "pooling", "padding")
+    with sqlite3.connect(database) as connection:
+        before = connection.execute("SELECT * FROM combination ORDER BY id").fetchall()
+        for name in added:
+            connection.execute(f"ALTER TABLE combination DROP COLUMN {name}")
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.close()
+    workspace = open_workspace(tmp_path / "w", create=False)
+    assert schema_revision(workspace.writer()) == head_revision()
+    with sqlite3.connect(database) as connection:
+        assert connection.execute("SELECT * FROM combination ORDER BY id").fetchall() == before
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    connection.close()

@@ -6,7 +6,7 @@ import os
 import random
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -264,6 +264,8 @@ CHANGES = [
 ]
 SETTINGS_CHANGES: list[dict[str, Any]] = [
     {"network": "vgg19"}, {"network_hash": "other"}, {"recipe": "gatys"}, {"size": 257}, {"steps": 10}, {"init": "noise"}, {"tv": 0.1},
+    {"style_scale": 0.5}, {"pooling": "average"}, {"padding": "replicate"}, {"colors": "content"},
+    {"style_loss": "moments"}, {"loss": "gatys"},
 ]  # fmt: skip
 
 
@@ -281,6 +283,15 @@ def test_what_the_user_called_the_layers_is_not_in_the_run_key_but_is_in_the_com
     renamed = replace(LAYERS, name="another")
     assert key_of(layers=renamed) == key_of()
     assert combination(layers=renamed).combination_key() != combination().combination_key()
+
+
+def test_a_control_at_its_neutral_value_is_in_neither_key() -> None:
+    neutral = {field.name: field.default for field in fields(Settings)}
+    written = asdict(combination())["settings"]
+    controls = ("style_scale", "pooling", "padding", "colors", "style_loss", "loss")
+    assert with_settings(**{name: neutral[name] for name in controls}) == key_of()
+    assert combination().settings.departures() == {name: value for name, value in written.items() if value != neutral[name]}
+    assert "pooling" not in canonical_json(combination().run_settings().canonical())
 
 
 def test_combinations_of_equal_ratio_stay_different_combinations() -> None:

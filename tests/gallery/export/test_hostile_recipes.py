@@ -4,6 +4,7 @@ import contextlib
 import copy
 import io
 import json
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from PIL import Image
 
 from gallery.export.png import with_text_chunks
 from gallery.export.reading import read_recipe
+from sweep.combination import Settings
 from sweep.errors import InputError
 
 GOOD: dict[str, Any] = {
@@ -45,7 +47,10 @@ def refusal(data: bytes, name: str = "x.file") -> str:
 
 
 def test_the_good_one_is_read() -> None:
-    assert read_recipe(json.dumps(GOOD).encode(), "good.json") == GOOD
+    read = read_recipe(json.dumps(GOOD).encode(), "good.json")
+    # A recipe of before a control was added has that control at its neutral value.
+    assert read["settings"] == asdict(Settings()) | GOOD["settings"]
+    assert read | {"settings": GOOD["settings"]} == GOOD
 
 
 @pytest.mark.parametrize(
