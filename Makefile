@@ -10,7 +10,7 @@ CONSTRAINTS := constraints.txt
 .PHONY: help setup demo gallery test lint clean
 
 help:
-	@echo "make demo     a sweep on sample pictures: about 4 minutes of computing on 2 cores"
+	@echo "make demo     a sweep on sample pictures: a minute or two of computing on 2 cores"
 	@echo "make gallery  look at the results in the browser"
 	@echo "make test     format, types, import rules and all tests"
 	@echo "make setup    only the virtual environment in $(VENV)"
