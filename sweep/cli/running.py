@@ -175,7 +175,7 @@ def settle(workspace: Workspace, store: Store, made: Plan, options: RunOptions) 
 def _is_settled(workspace: Workspace, name: str) -> bool:
     with workspace.reader().connect() as connection:
         row = queries.sweep_named(connection, name)
-    return row.settled == row.runs
+    return row.settled == row.runs or row.state != "active"  # nobody drives what is paused or cancelled
 
 
 def _drive(workspace: Workspace, store: Store, owner: str, made: Plan, options: RunOptions) -> None:
@@ -207,8 +207,8 @@ def _resign_quietly(store: Store, owner: str) -> None:
     """The next driver finds leftovers by itself, so a full disk here must not hide the error that led to it."""
     try:
         drivers.resign(store.engine, owner)
-    except Exception as error:
-        say(f"stylesweep: what was running could not be queued again ({error}); the next run of this command does that.")
+    except Exception:
+        say("stylesweep: what was running could not be queued again now; the next run of this command does that.")
 
 
 def check_address(address: str) -> None:
