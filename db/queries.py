@@ -119,6 +119,8 @@ def sweeps(connection: Connection, name: str | None = None) -> list[SweepRow]:
         .join(Run, Run.id == Combination.run_id)
         .group_by(Combination.sweep_id, Run.state)
     )
+    if name is not None:  # one sweep is asked for every second by who follows it
+        counted = counted.where(Combination.sweep_id.in_([row.id for row in rows]))
     counts: dict[int, dict[str, tuple[int, int]]] = {}
     for sweep_id, state, runs, combinations in connection.execute(counted):
         counts.setdefault(sweep_id, {})[state] = (runs, combinations)

@@ -12,6 +12,7 @@ from sqlalchemy.dialects import sqlite
 from db.artifacts import Artifacts
 from db.drivers import LEASE_SECONDS
 from db.models import Attempt, Combination, Driver, Image, LossPoint, Run, Snapshot, Sweep
+from db.queries import YARDSTICKS
 from sweep import combination as words
 from sweep import events
 
@@ -183,9 +184,6 @@ class Store:
             "original_name": None,
             "thumbnail": thumbnail,
         }
-
-
-YARDSTICKS = ("content_kept", "style_gained", "balance", "d_content", "d_style")
 
 
 def _finite(value: float | None) -> float | None:

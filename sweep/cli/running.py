@@ -91,15 +91,10 @@ def plan(path: Path, folder: Path, *, as_json: bool) -> None:
     exists = (folder / "sweeps.db").is_file()
     made = plan_in(prepared, open_workspace(folder, create=False) if exists else None)
     if as_json:
-        numbers = {key: value for key, value in asdict_shallow(made).items() if key not in ("planned", "name")}
+        numbers = {key: value for key, value in vars(made).items() if key not in ("planned", "name")}
         print(json.dumps({"sweep": made.name, **numbers}))
         return
     print(describe(made, prepared.spec))
-
-
-def asdict_shallow(made: Plan) -> dict[str, Any]:
-    """The plan's fields, the combinations themselves not unfolded."""
-    return {name: getattr(made, name) for name in made.__dataclass_fields__}
 
 
 def describe(made: Plan, spec: SweepSpec) -> str:
