@@ -2,12 +2,15 @@
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
+import problems
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from problems import Sources
 
 from sweep.errors import InputError
 from sweep.transfer import stylize as engine
@@ -20,20 +23,8 @@ from sweep.transfer.stylize import Outcome, Problem, Region, Source, TargetCache
 from sweep.transfer.targets import Targets
 from sweep.transfer.weights import Weights
 
-Sources = Callable[..., Source]
-
-
-def problem_of(source: Sources, **changes: object) -> Problem:
-    usual: dict = {
-        "content": source(1),
-        "styles": ((source(2), 1.0),),
-        "alpha": 0.5,
-        "beta": 0.5,
-        "content_layers": {"relu2_1": 1.0},
-        "style_layers": {"relu1_1": 2.0, "relu1_2": 1.5, "relu2_1": 1.0},
-        "recipe": Recipe(size=64, steps=3),
-    }
-    return Problem(**{**usual, **changes})
+LAYERS = {"relu1_1": 2.0, "relu1_2": 1.5, "relu2_1": 1.0}
+problem_of = partial(problems.problem_of, style_layers=LAYERS, recipe=Recipe(size=64, steps=3))
 
 
 def picture(features: Features, problem: Problem, cache: TargetCache | None = None) -> np.ndarray:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from problems import Sources, problem_of
 
 from sweep.errors import InputError
 from sweep.transfer import stylize as engine
@@ -16,21 +17,7 @@ from sweep.transfer.stylize import Outcome, Problem, Source, Stop, TargetCache, 
 from sweep.transfer.targets import Targets, as_image, as_pixels
 from sweep.transfer.weights import Weights
 
-Sources = Callable[..., Source]
 CPU = torch.device("cpu")
-
-
-def problem_of(source: Sources, **changes: object) -> Problem:
-    usual: dict = {
-        "content": source(1),
-        "styles": ((source(2), 1.0),),
-        "alpha": 0.5,
-        "beta": 0.5,
-        "content_layers": {"relu2_1": 1.0},
-        "style_layers": {"relu1_1": 2.0, "relu2_1": 1.0},
-        "recipe": Recipe(size=64, steps=6),
-    }
-    return Problem(**{**usual, **changes})
 
 
 def objective_of(features: Features, problem: Problem) -> PictureObjective:

@@ -1,10 +1,12 @@
 """Styles confined to regions by masks."""
 
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
+import problems
 import pytest
 import torch
+from problems import Sources
 
 from sweep.errors import InputError
 from sweep.transfer.networks import Features
@@ -14,20 +16,7 @@ from sweep.transfer.recipe import Recipe
 from sweep.transfer.stylize import Outcome, Source, TargetCache, stylize
 from sweep.transfer.targets import Targets
 
-Sources = Callable[..., Source]
-
-
-def problem_of(source: Sources, **changes: object) -> Problem:
-    usual: dict = {
-        "content": source(1),
-        "styles": (),
-        "alpha": 0.5,
-        "beta": 0.5,
-        "content_layers": {"relu2_1": 1.0},
-        "style_layers": {"relu1_1": 2.0, "relu2_1": 1.0},
-        "recipe": Recipe(size=64, steps=8),
-    }
-    return Problem(**{**usual, **changes})
+problem_of = partial(problems.problem_of, styles=(), recipe=Recipe(size=64, steps=8))
 
 
 def picture(features: Features, problem: Problem) -> np.ndarray:

@@ -1,32 +1,21 @@
 """Snapshots, and scales that end early on a plateau."""
 
 import dataclasses
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
+import problems
 import pytest
+from problems import Sources
 
 from sweep.errors import InputError
 from sweep.transfer import stylize as engine
 from sweep.transfer.curve import LossPoint
 from sweep.transfer.networks import Features
 from sweep.transfer.recipe import Recipe, log_spaced
-from sweep.transfer.stylize import Outcome, Problem, Shot, Source, Stop, stylize
+from sweep.transfer.stylize import Outcome, Problem, Shot, Stop, stylize
 
-Sources = Callable[..., Source]
-
-
-def problem_of(source: Sources, **changes: object) -> Problem:
-    usual: dict = {
-        "content": source(1),
-        "styles": ((source(2), 1.0),),
-        "alpha": 0.5,
-        "beta": 0.5,
-        "content_layers": {"relu2_1": 1.0},
-        "style_layers": {"relu1_1": 2.0, "relu2_1": 1.0},
-        "recipe": Recipe(size=64, steps=3),
-    }
-    return Problem(**{**usual, **changes})
+problem_of = partial(problems.problem_of, recipe=Recipe(size=64, steps=3))
 
 
 def finish(features: Features, problem: Problem, **how: object) -> tuple[list[LossPoint], list[Shot], Outcome]:

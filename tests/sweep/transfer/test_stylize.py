@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from problems import Sources, problem_of
 
 from sweep.errors import InputError
 from sweep.transfer import stylize as engine
@@ -21,22 +22,6 @@ from sweep.transfer.start import first_picture
 from sweep.transfer.stylize import Outcome, Problem, Source, TargetCache, stylize
 from sweep.transfer.targets import Targets, as_image
 from sweep.transfer.weights import Weights
-
-Sources = Callable[..., Source]
-
-
-def problem_of(source: Sources, **changes: object) -> Problem:
-    """A quick problem for features up to relu2_1."""
-    usual: dict = {
-        "content": source(1),
-        "styles": ((source(2), 1.0),),
-        "alpha": 0.5,
-        "beta": 0.5,
-        "content_layers": {"relu2_1": 1.0},
-        "style_layers": {"relu1_1": 2.0, "relu2_1": 1.0},
-        "recipe": Recipe(size=64, steps=6),
-    }
-    return Problem(**{**usual, **changes})
 
 
 def finish(features: Features, problem: Problem, cache: TargetCache | None = None) -> tuple[list[LossPoint], Outcome]:
