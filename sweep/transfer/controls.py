@@ -13,6 +13,7 @@ Padding = Literal["zero", "replicate"]
 Colors = Literal["style", "content", "matched"]
 StyleLoss = Literal["gram", "wasserstein", "moments"]
 Loss = Literal["relative", "gatys", "johnson"]
+Dtype = Literal["float32", "bfloat16"]
 STYLE_SCALES = (0.05, 20.0)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sweep.errors import InputError
-from sweep.transfer.controls import Padding, Pooling, check_choice
+from sweep.transfer.controls import Dtype, Padding, Pooling, check_choice
 from sweep.transfer.presets import check_layers, layer_names, network_info
 from sweep.transfer.weights import Weights
 
@@ -18,6 +18,7 @@ from sweep.transfer.weights import Weights
 # paintings at 128 and 256 pixels (vgg16-hed) are 1.41, 1.35, 1.39, 1.48 and 1.29, 1.27, 1.29, 1.37. The factors known from
 # style-transfer-pytorch, 2 and (in our units) 1.56, make the features at relu5_1 4 and 2 times too large.
 POOLING_SCALES: Final[dict[Pooling, float]] = {"max": 1.0, "average": 1.4, "l2": 1.3}
+_TORCH_DTYPES: Final[dict[Dtype, torch.dtype]] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class Features(nn.Module):
@@ -40,6 +41,7 @@ class Features(nn.Module):
         self.names = names[: names.index(deepest) + 1]
         self.pooling: Pooling = "max"
         self.padding: Padding = "zero"
+        self.dtype: Dtype = "float32"
         self._bgr = info.bgr
         self._scale = info.scale
         self.register_buffer("_mean", torch.tensor(info.mean).view(1, 3, 1, 1))
@@ -47,21 +49,28 @@ class Features(nn.Module):
         self.convs = nn.ModuleDict({name: _conv(weights, name) for name in self.names if name.startswith("conv")})
         self.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def variant(self, pooling: Pooling, padding: Padding) -> Self:
-        """The same network, its weights shared, with other pools or another padding; itself where neither differs.
+    def variant(self, pooling: Pooling, padding: Padding, dtype: Dtype = "float32") -> Self:
+        """The same network, its weights shared, with other pools, another padding or precision; itself where none differs.
 
         pooling: the maximum, mean or root mean square of each 2 x 2 positions, the latter two rescaled (POOLING_SCALES).
         padding: what every convolution sees past the edges: zeros, or the edge repeated. Repeated before the first one only, as
         in style-transfer-pytorch, the rim that zeros leave around a picture stays; before all of them it goes.
+        dtype: in which convolutions, relus and pools compute; bfloat16 halves their memory, and their time where the device has
+        units for it. The features handed out are float32 always: Gram matrices and losses are sums over many positions, for
+        which the 8 bits of a bfloat16's fraction are too few.
         Raises InputError for other names.
         """
         check_choice(pooling, Pooling, "There is no pooling {}")
         check_choice(padding, Padding, "There is no padding {}")
-        if (pooling, padding) == (self.pooling, self.padding):
+        check_choice(dtype, Dtype, "A network cannot compute in {}")
+        if (pooling, padding, dtype) == (self.pooling, self.padding, self.dtype):
             return self
         other = copy.copy(self)
-        other.pooling, other.padding = pooling, padding
-        other.content_hash = f"{self.content_hash}/{pooling}/{padding}"
+        if dtype != self.dtype:
+            other._modules = self._modules.copy()  # the copy is shallow: setting its convolutions must leave ours alone
+            other.convs = copy.deepcopy(self.convs).to(_TORCH_DTYPES[dtype])
+        other.pooling, other.padding, other.dtype = pooling, padding, dtype
+        other.content_hash = f"{self.content_hash}/{pooling}/{padding}" + ("" if dtype == "float32" else f"/{dtype}")
         return other
 
     def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
@@ -77,7 +86,7 @@ class Features(nn.Module):
         for name in self.names:
             hidden = self._layer(name, hidden, keep_input=f"conv{name[4:]}" in wanted)
             if name in wanted:
-                taps[name] = hidden
+                taps[name] = hidden.float()  # the same tensor where it is float32 already
             if name == last:
                 break
         return taps
@@ -107,7 +116,7 @@ class Features(nn.Module):
     def _normalised(self, image: Tensor) -> Tensor:
         image = image.flip(1) if self._bgr else image
         normal = (image * self._scale - self._mean) / self._std
-        return normal.contiguous(memory_format=torch.channels_last)
+        return normal.to(_TORCH_DTYPES[self.dtype]).contiguous(memory_format=torch.channels_last)
 
     def _check(self, wanted: set[str], image: Tensor) -> None:
         allowed = [name for name in self.names if not name.startswith("pool")]

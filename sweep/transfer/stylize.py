@@ -220,7 +220,7 @@ def stylize(
     if place.type == "cuda":
         torch.cuda.reset_peak_memory_stats(place)
     began = time.monotonic()
-    features = features.to(place).variant(problem.pooling, problem.padding)
+    features = features.to(place).variant(problem.pooling, problem.padding, problem.dtype)
     # `is None`, as an empty cache is false.
     targets = Targets(features, TargetCache() if cache is None else cache, place)
     run = _Run(targets, problem.prepared(), steps)
