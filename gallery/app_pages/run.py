@@ -117,7 +117,9 @@ def yardsticks(run: RunView) -> None:
 def parameters(run: RunView) -> None:
     st.subheader("Parameters", anchor=False)
     own = run.result.parameters
-    rows = [Fact(name=label(name), value=shown(name, own[name])) for name in PARAMETERS]
+    # Of the numbers that only one of the recipes has, those that were given.
+    told = [name for name in PARAMETERS if name == "steps" or own[name] is not None]
+    rows = [Fact(name=label(name), value=shown(name, own[name])) for name in told]
     layers = [
         Fact(
             name=f"{side.capitalize()} layers",
