@@ -18,7 +18,6 @@ from sweep.transfer.weights import Weights
 # paintings at 128 and 256 pixels (vgg16-hed) are 1.41, 1.35, 1.39, 1.48 and 1.29, 1.27, 1.29, 1.37. The factors known from
 # style-transfer-pytorch, 2 and (in our units) 1.56, make the features at relu5_1 4 and 2 times too large.
 POOLING_SCALES: Final[dict[Pooling, float]] = {"max": 1.0, "average": 1.4, "l2": 1.3}
-_TORCH_DTYPES: Final[dict[Dtype, torch.dtype]] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class Features(nn.Module):
@@ -68,7 +67,7 @@ class Features(nn.Module):
         other = copy.copy(self)
         if dtype != self.dtype:
             other._modules = self._modules.copy()  # the copy is shallow: setting its convolutions must leave ours alone
-            other.convs = copy.deepcopy(self.convs).to(_TORCH_DTYPES[dtype])
+            other.convs = copy.deepcopy(self.convs).to(torch.bfloat16 if dtype == "bfloat16" else torch.float32)
         other.pooling, other.padding, other.dtype = pooling, padding, dtype
         other.content_hash = f"{self.content_hash}/{pooling}/{padding}" + ("" if dtype == "float32" else f"/{dtype}")
         return other
@@ -79,14 +78,14 @@ class Features(nn.Module):
         Raises InputError for a layer that is unknown or past this network's end, and for a picture too small for a pool.
         """
         wanted = set(layers)
-        self._check(wanted, image)
+        self.check(wanted, (image.shape[-2], image.shape[-1]))
         last = max(wanted, key=self.names.index)
         taps: dict[str, Tensor] = {}
         hidden = self._normalised(image)
         for name in self.names:
             hidden = self._layer(name, hidden, keep_input=f"conv{name[4:]}" in wanted)
             if name in wanted:
-                taps[name] = hidden.float()  # the same tensor where it is float32 already
+                taps[name] = hidden.float() if self.dtype == "bfloat16" else hidden
             if name == last:
                 break
         return taps
@@ -116,9 +115,10 @@ class Features(nn.Module):
     def _normalised(self, image: Tensor) -> Tensor:
         image = image.flip(1) if self._bgr else image
         normal = (image * self._scale - self._mean) / self._std
-        return normal.to(_TORCH_DTYPES[self.dtype]).contiguous(memory_format=torch.channels_last)
+        return (normal.bfloat16() if self.dtype == "bfloat16" else normal).contiguous(memory_format=torch.channels_last)
 
-    def _check(self, wanted: set[str], image: Tensor) -> None:
+    def check(self, wanted: set[str], size: tuple[int, int]) -> None:
+        """Raise InputError unless these layers can be had of a picture of that (height, width)."""
         allowed = [name for name in self.names if not name.startswith("pool")]
         unknown = sorted(wanted.difference(allowed))
         if unknown or not wanted:
@@ -126,7 +126,7 @@ class Features(nn.Module):
             raise InputError(f"Layer {asked} of {self.network} was asked for; available are {', '.join(allowed)}.")
         last = max(wanted, key=self.names.index)
         pools = sum(name.startswith("pool") for name in self.names[: self.names.index(last)])
-        height, width = image.shape[-2:]
+        height, width = size
         if min(height, width) < 2**pools:
             raise InputError(
                 f"A picture of {width} x {height} pixels is too small for layer {last}: "
