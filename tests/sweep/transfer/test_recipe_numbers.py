@@ -10,11 +10,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from problems import Sources
+from problems import Sources, bowls
 
 from sweep.errors import InputError
 from sweep.transfer.networks import Features
-from sweep.transfer.optimizers import PyramidAdam
+from sweep.transfer.optimizers import PackAdam
 from sweep.transfer.presets import GATYS, PYRAMID, GatysNumbers, PyramidNumbers
 from sweep.transfer.recipe import NUMBERS, Recipe
 from sweep.transfer.stylize import Outcome, Problem, Stop, stylize
@@ -80,21 +80,19 @@ def test_every_scale_after_the_first_takes_the_later_steps() -> None:
 @pytest.mark.parametrize(("momentum", "variance_decay"), list(itertools.product([0.0, 0.5], [0.0, 0.9])))
 def test_the_two_decays_are_those_of_torch_s_adam(momentum: float, variance_decay: float) -> None:
     goal = torch.rand((1, 3, 4, 5), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    ours = PyramidAdam(torch.full_like(goal, 0.5), Recipe(momentum=momentum, variance_decay=variance_decay).pyramid)
+    ours = PackAdam(torch.full_like(goal, 0.5), Recipe(momentum=momentum, variance_decay=variance_decay).pyramid)
     theirs = torch.full_like(goal, 0.5).requires_grad_()
     adam = torch.optim.Adam([theirs], lr=PYRAMID.learning_rate, betas=(momentum, variance_decay), eps=PYRAMID.epsilon)
 
-    def objective(image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return ((image - goal) ** 2).sum(), torch.zeros(3)
-
+    objective = bowls(goal, torch.ones_like(goal))
     for _ in range(6):
-        ours.step(objective)
+        ours.advance(objective)
         adam.zero_grad()
-        objective(theirs)[0].backward()
+        objective(theirs)[0].sum().backward()
         adam.step()
         with torch.no_grad():
             theirs.clamp_(0, 1)
-        torch.testing.assert_close(ours.image, theirs.detach(), rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(ours.images, theirs.detach(), rtol=1e-9, atol=1e-12)
 
 
 def test_a_recipe_is_read_from_settings_by_name() -> None:
