@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +16,7 @@ from sweep.axes import MAX_COUNT, PARAMETERS, Axis, read_parameters
 from sweep.combination import LayerSet, Settings
 from sweep.errors import SpecError
 from sweep.transfer.controls import Stop
-from sweep.transfer.presets import DEFAULT_LAYER_SET, LAYER_SETS
+from sweep.transfer.presets import DEFAULT_LAYER_SET, GATYS, LAYER_SETS, PYRAMID
 from sweep.transfer.recipe import NUMBERS
 from sweep.yaml_file import YamlFile
 
@@ -258,3 +259,16 @@ def test_every_setting_is_a_parameter_of_the_file() -> None:
 def test_own_weights_are_found_beside_the_file(tmp_path: Path) -> None:
     (tmp_path / "mine.safetensors").touch()
     assert axes_of("settings: {weights: mine.safetensors}", tmp_path)["weights"].values == (tmp_path / "mine.safetensors",)
+
+
+def test_the_readme_tells_every_parameter_and_the_recipes_own_numbers() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in readme.splitlines() if line.startswith("| `")]
+    told = {name: cells for cells in rows for name in re.findall(r"`(\w+)`", cells[0])}
+    assert set(PARAMETERS) - set(told) == set()
+    for name, number in NUMBERS.items():
+        own = getattr(PYRAMID if number.recipe == "pyramid" else GATYS, name)
+        names = re.findall(r"`(\w+)`", told[name][0])
+        said = told[name][2].split(", ")[names.index(name)]
+        assert told[name][1] == f"`{number.recipe}`"
+        assert said == "half of `steps`" if own is None else float(said) == pytest.approx(own, rel=1e-3)
