@@ -115,7 +115,7 @@ class Methods:
         Its first scale has twice the steps of the later ones. Its smallest scale (128 pixels there, for pictures of 512) is
         that of `pyramid`: with its own, small pictures would have one scale only.
         """
-        numbers = dataclasses.replace(PYRAMID, learning_rate=0.02, betas=(0.9, 0.99), epsilon=1e-8, averaging=0.99)
+        numbers = dataclasses.replace(PYRAMID, learning_rate=0.02, levels=1, betas=(0.9, 0.99), epsilon=1e-8, averaging=0.99)
         for most in allowed:
             optimizer: PyramidAdam | None = None
             spent = 0.0
