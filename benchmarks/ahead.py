@@ -33,8 +33,8 @@ from sweep.transfer.yardsticks import YardstickMeter
 
 SAMPLES: Final = (("cat", "mosaic"), ("coffee", "impasto"), ("rocket", "woodcut"))
 # beta / alpha of ours and of neural-style (whose own is 20), and 1 / the content weight of style-transfer-pytorch (67).
-STRENGTHS: Final = {OURS: (3.0, 10.0, 30.0, 100.0, 300.0), GATYS: (20.0, 200.0, 2e3, 2e4), WASSERSTEIN: (1.0, 4.0, 16.0, 67.0)}
-QUICK_STRENGTHS: Final = {OURS: (10.0, 100.0, 300.0), GATYS: (200.0, 2e3), WASSERSTEIN: (2.0, 16.0)}
+STRENGTHS: Final = {OURS: (10.0, 30.0, 100.0, 300.0), GATYS: (200.0, 2e3, 2e4), WASSERSTEIN: (10.0, 30.0, 90.0)}
+QUICK_STRENGTHS: Final = {OURS: (10.0, 30.0, 100.0), GATYS: (200.0, 2e3), WASSERSTEIN: (10.0, 67.0)}
 SHOWN: Final = ("d_style", "d_moments", "d_colour", "content_kept_y2", "balance_y2")
 LOWER_IS_BETTER: Final = ("d_style", "d_moments", "d_colour")
 

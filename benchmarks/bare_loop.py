@@ -14,7 +14,7 @@ from torch.nn.functional import adaptive_avg_pool2d, interpolate
 from sweep.transfer.presets import layer_names, network_info
 from sweep.transfer.weights import Weights
 
-LEARNING_RATE, LEVELS, BETAS, AVERAGING = 0.02, 3, (0.9, 0.99), 0.95
+LEARNING_RATE, LEVELS, BETAS, AVERAGING = 0.03, 4, (0.9, 0.99), 0.9
 EPSILON = 1e-12
 
 

@@ -136,11 +136,11 @@ class PyramidNumbers:
     smallest: int = 96  # long side of the smallest scale, pixels (at least; see Recipe.scales)
     shortest: int = 32  # short side that every scale but the last must have, so that relu5_1 still has 2 x 2 positions
     factor: float = 2**0.5
-    learning_rate: float = 0.02  # of all levels together
-    levels: int = 3  # resolutions that a step is composed of, each half the one before (see PyramidAdam)
+    learning_rate: float = 0.03  # of all levels together
+    levels: int = 4  # resolutions that a step is composed of, each half the one before (see PyramidAdam)
     betas: tuple[float, float] = (0.9, 0.99)
     epsilon: float = 1e-8
-    averaging: float = 0.95  # decay of the averaged iterate
+    averaging: float = 0.9  # decay of the averaged iterate
 
 
 @dataclass(frozen=True, kw_only=True)
