@@ -171,6 +171,7 @@ class Combination(Base):
     learning_rate: Mapped[float | None]
     momentum: Mapped[float | None]
     variance_decay: Mapped[float | None]
+    levels: Mapped[int | None]
     epsilon: Mapped[float | None]
     averaging: Mapped[float | None]
     smallest: Mapped[int | None]

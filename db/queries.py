@@ -14,7 +14,7 @@ from sweep.errors import InputError
 PARAMETERS = (
     *("content", "style", "alpha", "beta", "layers", "network", "recipe", "size", "steps", "init", "seed", "tv"),
     *("style_scale", "colors", "loss", "style_loss", "pooling", "padding", "size_by", "stop", "dtype"),
-    *("later_steps", "learning_rate", "momentum", "variance_decay", "epsilon", "averaging", "smallest", "factor", "history"),
+    *("later_steps", "learning_rate", "momentum", "variance_decay", "levels", "epsilon", "averaging", "smallest", "factor", "history"),
 )
 """The columns of a combination that a user varies and filters by, in the order people read them."""
 RECIPES_OWN = frozenset(name for name in PARAMETERS if Combination.__table__.columns[name].nullable)

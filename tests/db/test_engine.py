@@ -288,7 +288,7 @@ def test_readers_and_a_busy_writer_do_not_lock_each_other_out(tmp_path: Path) ->
 ADDED = {
     "0002": ["style_scale", "colors", "loss", "style_loss", "pooling", "padding"],
     "0003": [
-        *("size_by", "stop", "dtype", "later_steps", "learning_rate", "momentum", "variance_decay", "epsilon", "averaging"),
+        *("size_by", "stop", "dtype", "later_steps", "learning_rate", "momentum", "variance_decay", "levels", "epsilon", "averaging"),
         *("smallest", "factor", "history"),
     ],
 }
