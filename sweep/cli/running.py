@@ -80,7 +80,7 @@ def plan_in(prepared: Prepared, workspace: Workspace | None) -> Plan:
     if workspace is None:
         return make_plan(spec, named, sizes, lambda _: {}, Speed(rate=guess, slots=slots, measured=False))
     with workspace.reader().connect() as connection:
-        rate = queries.measured_rate(connection, spec.axes["network"].values[0])
+        rate = queries.measured_rate(connection, spec.axes["network"].values[0], spec.axes["dtype"].values[0])
         speed = Speed(rate=rate or guess, slots=slots, measured=rate is not None)
         return make_plan(spec, named, sizes, lambda keys: queries.states_of(connection, keys), speed)
 
