@@ -48,7 +48,7 @@ _MEANS: Final = tuple(Want("mean", layer) for layer in STYLE_LAYERS)
 _SPREADS: Final = tuple(Want("covariance", layer) for layer in STYLE_LAYERS)
 _CONTENT: Final = Want("features", CONTENT_LAYER)
 _DETAILS: Final = tuple(Want("features", layer) for layer in DETAIL_LAYERS)
-_STRUCTURE: Final = Want("directions", STRUCTURE_LAYER)
+_STRUCTURE: Final = Want("similarities", STRUCTURE_LAYER)
 _PALETTE: Final = Want("palette")
 
 
@@ -110,7 +110,9 @@ class YardstickMeter:
                 style[want] = style[want] + share * gram if want in style else share * gram
         d_layers = [distance(found[want], style[want]) for want in _GRAMS]
         d_content, d_style = distance(found[_CONTENT], photograph[_CONTENT]), sum(d_layers) / len(d_layers)
-        style_anchor = sum(distance(photograph[want], style[want]) for want in _GRAMS) / len(_GRAMS)
+        style_anchor = self._kept_number(
+            question, "style", lambda: sum(distance(photograph[want], style[want]) for want in _GRAMS) / len(_GRAMS)
+        )
         kept, gained = _anchored(d_content, content_anchor), _anchored(d_style, style_anchor)
         by_layer = {f"d_style_{number}": value for number, value in enumerate(d_layers, start=1)}
         return dict(zip(NAMES, (kept, gained, _balance(kept, gained), d_content, d_style), strict=True)) | by_layer

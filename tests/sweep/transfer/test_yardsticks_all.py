@@ -14,7 +14,7 @@ from sweep.transfer.images import resized, resized_to
 from sweep.transfer.networks import Features
 from sweep.transfer.presets import LAYER_SETS
 from sweep.transfer.stylize import Outcome, Problem, Recipe, Source, stylize
-from sweep.transfer.targets import TargetCache, Targets
+from sweep.transfer.targets import TargetCache, Targets, as_image
 from sweep.transfer.yardsticks import ALL_NAMES, NAMES, PROTOCOLS, STYLE_LAYERS, YardstickMeter, distance
 
 pytestmark = pytest.mark.weights
@@ -256,12 +256,25 @@ def test_sharpness_and_clipping_are_of_the_saved_picture_not_of_a_small_copy(met
     assert found["sharpness"] > 2
 
 
-def test_all_yardsticks_cost_at_most_2_percent_of_a_run_of_30_seconds(meter: YardstickMeter, smooth_picture: Callable) -> None:
+def test_all_yardsticks_cost_little_more_than_the_networks_pass(
+    meter: YardstickMeter, hed_features: Features, smooth_picture: Callable
+) -> None:
+    """That they keep to 2 % of a run of 30 seconds is for benchmarks/engine.py to say; here a busy machine slows both sides alike."""
     photograph, style = smooth_picture(1, 256, 256), smooth_picture(2, 256, 256)
-    spent = []
-    for shift in range(4):
+    meter.measure_all(photograph, photograph, [(style, 1.0)])
+
+    def spent(work: Callable[[], object]) -> float:
         began = time.thread_time()  # of this thread: neighbours on the machine do not count
-        meter.measure_all(np.roll(photograph, 9 * shift, axis=1), photograph, [(style, 1.0)])
-        spent.append(time.thread_time() - began)
-    print(f"all yardsticks at 256 x 256: {spent[0]:.2f} s for the first picture of a pair, then {min(spent[1:]):.2f} s")
-    assert min(spent[1:]) <= 0.6
+        work()
+        return time.thread_time() - began
+
+    def one_pass(picture: np.ndarray) -> None:
+        with torch.no_grad():
+            hed_features(as_image(picture, torch.device("cpu")), ["relu5_1"])
+
+    ratios = []
+    for shift in range(1, 5):
+        picture = np.roll(photograph, 9 * shift, axis=1).copy()
+        ratios.append(spent(lambda: meter.measure_all(picture, photograph, [(style, 1.0)])) / spent(lambda: one_pass(picture)))  # noqa: B023
+    assert min(ratios) <= 1.65
+    print(f"all yardsticks at 256 x 256 cost {min(ratios):.2f} passes")
