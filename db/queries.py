@@ -10,15 +10,15 @@ from sqlalchemy.orm import aliased
 from db.drivers import DriverRow, live_driver
 from db.models import RUN_STATES, Attempt, Combination, Image, LossPoint, Run, Snapshot, Sweep
 from sweep.errors import InputError
+from sweep.transfer.yardstick_names import ALL_NAMES
 
 PARAMETERS = (
     *("content", "style", "alpha", "beta", "layers", "network", "recipe", "size", "steps", "init", "seed", "tv"),
     *("style_scale", "colors", "loss", "style_loss", "pooling", "padding"),
 )
 """The columns of a combination that a user varies and filters by, in the order people read them."""
-YARDSTICKS = ("balance", "content_kept", "style_gained", "d_content", "d_style")
-RISING = {"balance": True, "content_kept": True, "style_gained": True, "d_content": False, "d_style": False}
-"""Whether more of a yardstick is better: two are distances."""
+YARDSTICKS = ALL_NAMES
+"""The columns of a run that measure its picture."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -117,7 +117,7 @@ def _ending(request: RunRequest, problem: Problem, outcome: Outcome, inputs: Inp
             seconds=time.monotonic() - began,
             peak_memory=_peak_memory(outcome),
         )
-    measured = _meter(inputs, _device(request)).measure(
+    measured = _meter(inputs, _device(request)).measure_all(
         outcome.pixels,
         problem.content.pixels,
         [(inputs.pixels(sha256, request.settings.settings.size), share) for sha256, share in request.settings.style],

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from db.queries import RISING, Result
+from db.queries import Result
 from db.workspace import Workspace
 from gallery.export import captions, tables
-from gallery.export.best import select_best
+from gallery.export.best import check_order, select_best
 from gallery.export.contact import CELL, Cell, contact_sheet
 from gallery.export.describe import with_recipe
 from gallery.export.names import UniqueNames, basename, number_text, picture_stem
@@ -64,8 +64,7 @@ def export_results(workspace: Workspace, results: Sequence[Result], out: Path, o
     """
     if not results:
         raise InputError("there is nothing to export: no result was chosen.")
-    if options.by not in RISING:
-        raise InputError(f"results cannot be ordered by {options.by!r}; choose one of {', '.join(RISING)}.")
+    check_order(options.by)
     out = out.absolute()
     with workspace.reader().connect() as connection, open_target(out) as target:
         bundle = _Bundle(target, Pictures(workspace.artifacts, connection), options)

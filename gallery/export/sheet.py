@@ -8,7 +8,7 @@ from PIL import Image
 
 from db.artifacts import storage_error, write_durably
 from db.models import Sweep
-from db.queries import PARAMETERS, RISING, Result, results, sweep_named
+from db.queries import PARAMETERS, Result, results, sweep_named
 from db.workspace import Workspace
 from gallery.export import captions
 from gallery.export.best import pair_of
@@ -18,6 +18,7 @@ from gallery.export.matrix import ASIDE, Axes, Block, Place, cell_width, matrix_
 from gallery.export.names import safe_name
 from gallery.export.pictures import Pictures
 from sweep.errors import InputError
+from sweep.transfer.yardstick_names import RISING
 
 __all__ = ["Cell", "contact_sheet", "grid_sheet", "sweep_sheet"]
 

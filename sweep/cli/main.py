@@ -129,7 +129,7 @@ def export(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     top: Annotated[int | None, typer.Option("--top", min=1, help="The best N of the sweep.")] = None,
     per_pair: Annotated[int | None, typer.Option("--per-pair", min=1, help="The best N of each content-style pair.")] = None,
-    by: Annotated[str, typer.Option("--by", help="The yardstick to order by.")] = "balance",
+    by: Annotated[str, typer.Option("--by", help="The yardstick to order by; a wrong one lists them all.")] = "balance",
     preset: Annotated[
         str, typer.Option("--preset", help="`archive`: everything. `share`: without the inputs. `table`: no pictures.")
     ] = "archive",

@@ -18,6 +18,7 @@ from db.queries import PARAMETERS, Result
 from db.store import Store
 from db.workspace import Workspace, open_workspace
 from sweep.cli.wording import amount_of_bytes, amount_of_time, plain
+from sweep.transfer.yardstick_names import protocols_of
 
 BEST_PER_PAIR = 6
 MOST_ROWS = 60
@@ -70,8 +71,8 @@ def runs(name: str, folder: Path, *, as_json: bool) -> None:
 
 def _result_json(result: Result) -> dict[str, Any]:
     same = {name: getattr(result, name) for name in ("run_key", "state", "position", "seconds", "error")}
-    measured = {"yardsticks": dict(result.yardsticks), "protocol": result.protocol, "image": result.image_path()}
-    return {**same, **result.parameters, **measured}
+    measured = {"yardsticks": dict(result.yardsticks), "protocol": result.protocol, "protocols": protocols_of(result.yardsticks)}
+    return {**same, **result.parameters, **measured, "image": result.image_path()}
 
 
 def print_best(workspace: Workspace, name: str) -> None:

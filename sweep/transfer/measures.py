@@ -35,7 +35,7 @@ def covariance(features: Tensor) -> Tensor:
     kind = torch.float64 if len(flat) <= BLOCK else flat.dtype
     near = mean.to(kind)
     total = torch.zeros(2 * (flat.shape[1],), dtype=torch.float64, device=flat.device)
-    for block in flat.split(BLOCK):
+    for block in torch.split(flat, BLOCK):
         apart = block.to(kind) - near
         total += apart.T @ apart
     return (total / len(flat)).cpu()

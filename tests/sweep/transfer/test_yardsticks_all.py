@@ -15,6 +15,7 @@ from sweep.transfer.networks import Features
 from sweep.transfer.presets import LAYER_SETS
 from sweep.transfer.stylize import Outcome, Problem, Recipe, Source, stylize
 from sweep.transfer.targets import TargetCache, Targets, as_image
+from sweep.transfer.yardstick_names import RISING, YARDSTICKS
 from sweep.transfer.yardsticks import ALL_NAMES, NAMES, PROTOCOLS, STYLE_LAYERS, YardstickMeter, distance
 
 pytestmark = pytest.mark.weights
@@ -44,6 +45,23 @@ def passes(hed_features: Features) -> Iterator[list[tuple[int, ...]]]:
 def test_every_yardstick_names_its_protocol() -> None:
     assert [name for name, protocol in PROTOCOLS.items() if protocol == "y1"] == [*NAMES, *(f"d_style_{n}" for n in range(1, 6))]
     assert ALL_NAMES[:5] == NAMES and all(PROTOCOLS.values())
+    for name in ALL_NAMES:  # a name says its protocol: a second definition gets a second name
+        assert ("y2" in name) == (PROTOCOLS[name] == "y2")
+
+
+def test_the_direction_of_a_yardstick_is_that_of_its_own_anchors(meter: YardstickMeter, trio: tuple) -> None:
+    """What is anchored rises from its worse anchor to its better one; distances fall to the picture that they measure from."""
+    _, photograph, style = trio
+    of_photograph, of_style = (meter.measure_all(one, photograph, [(style, 1.0)]) for one in (photograph, resized_to(style, 96, 128)))
+    for one in YARDSTICKS:
+        rises_to = {"content": of_photograph, "style": of_style, "colour": of_style}.get(one.group)
+        other = of_style if rises_to is of_photograph else of_photograph
+        if rises_to is not None:
+            assert (rises_to[one.name] > other[one.name]) is one.rising, one.name  # type: ignore[operator]
+    assert {one.name for one in YARDSTICKS if one.rising is None} == {"sharpness"}
+    assert (
+        set(RISING) == set(ALL_NAMES) - {"sharpness"} and RISING["clipped"] is False and RISING["balance"] is RISING["balance_y2"] is True
+    )
 
 
 def test_y1_has_the_values_it_always_had(meter: YardstickMeter, trio: tuple, source: Callable[..., Source]) -> None:
@@ -76,7 +94,7 @@ def test_y1_is_bit_equal_to_features_and_gram_matrices_computed_apart(meter: Yar
     kept = 1 - distance(content(picture), content(photograph)) / distance(content(style), content(photograph))
     gained = 1 - d_style(picture) / d_style(resized_to(photograph, *size))
     balance = max(0.0, kept) ** 0.4 * max(0.0, gained) ** 0.6
-    expected = dict(zip(NAMES, (kept, gained, balance, distance(content(picture), content(photograph)), d_style(picture)), strict=True))
+    expected = dict(zip(NAMES, (balance, kept, gained, distance(content(picture), content(photograph)), d_style(picture)), strict=True))
     assert meter.measure(picture, photograph, [(style, 1.0)]) == expected
     everything = meter.measure_all(picture, photograph, [(style, 1.0)])
     assert {name: everything[name] for name in NAMES} == expected
