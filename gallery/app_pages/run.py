@@ -153,7 +153,7 @@ def again(run: RunView) -> None:
         st.code(recipe_yaml(run), language="yaml")
     if result.state == "done" and result.image:
         url = f"{original_url(result.image, result.image_format)}?dl=1&name={result.run_key}"
-        st.link_button("Download the original", url, icon=":material/download:")
+        st.link_button("Download the picture", url, icon=":material/download:")
 
 
 def curve(run: RunView) -> None:

@@ -133,12 +133,13 @@ def export(
     preset: Annotated[
         str, typer.Option("--preset", help="`archive`: everything. `share`: without the inputs. `table`: no pictures.")
     ] = "archive",
+    opaque: Annotated[bool, typer.Option("--opaque", help="Leave pictures of transparent photographs opaque.")] = False,
 ) -> None:
     """Write the best pictures with their recipes, a table and a contact sheet."""
     from sweep.cli import taking
 
     selection = taking.Selection(sweep=sweep, top=top, per_pair=per_pair, by=by)
-    raise typer.Exit(taking.export(selection, out, workspace, preset))
+    raise typer.Exit(taking.export(selection, out, workspace, preset, alpha=not opaque))
 
 
 @app.command()

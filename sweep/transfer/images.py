@@ -133,7 +133,7 @@ def _decoded(opened: Image.Image, name: str) -> Picture:
             alpha = None
     pixels = np.asarray(_in_srgb(image, profile, name, remarks))
     if alpha is not None:
-        remarks.append(f"{name} is partly transparent; it is laid on white.")
+        remarks.append(f"{name} is partly transparent; it is laid on white, and exported pictures get its transparency back.")
         share = alpha[..., None].astype(np.float32) / 255
         pixels = np.rint(pixels * share + 255 * (1 - share)).astype(np.uint8)
     return Picture(np.ascontiguousarray(pixels), alpha, form, tuple(remarks))

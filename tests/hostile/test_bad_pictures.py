@@ -106,5 +106,5 @@ def test_odd_but_honest_pictures_are_planned(process: Callable, spec: Callable, 
     said = process("plan", spec(content="odd", style="odd/alpha.png"), "--workspace", workspace, "--json")
     assert said.code == 0, said.err
     assert json.loads(said.out)["combinations"] == len(files)
-    assert "alpha.png is partly transparent; it is laid on white." in said.err
+    assert "alpha.png is partly transparent; it is laid on white, and exported pictures get its transparency back." in said.err
     assert "Traceback" not in said.err
