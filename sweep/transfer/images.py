@@ -19,6 +19,7 @@ from sweep.transfer.recipe import SMALLEST_SIDE, fitted
 
 MAX_PIXELS: Final = 100_000_000
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF") + (("AVIF",) if features.check("avif") else ())
+_COLOURS: Final = {"1": "GRAY", "L": "GRAY", "LA": "GRAY", "La": "GRAY", "CMYK": "CMYK"}  # as ICC calls the space; RGB: all others
 _HAS_ALPHA: Final = ("LA", "La", "PA", "RGBA", "RGBa")
 
 
@@ -128,6 +129,7 @@ def _decoded(opened: Image.Image, name: str) -> Picture:
     mended(opened, layout, name, remarks)
     profile = opened.info.get("icc_profile")
     image = eight_bit(_upright(opened, name, remarks), opened, name, remarks)
+    colours = _COLOURS.get(image.mode, "RGB")
     alpha = None
     if image.mode in _HAS_ALPHA or "transparency" in image.info:
         image = image.convert("RGBA")
@@ -135,7 +137,7 @@ def _decoded(opened: Image.Image, name: str) -> Picture:
         image = image.convert("RGB")
         if alpha.min() == 255:
             alpha = None
-    pixels = np.asarray(_in_srgb(image, profile, name, remarks))
+    pixels = np.asarray(_in_srgb(image, colours, profile, (name, remarks)))
     if alpha is not None:
         remarks.append(f"{name} is partly transparent; it is laid on white, and exported pictures get its transparency back.")
         share = alpha[..., None].astype(np.float32) / 255
@@ -152,13 +154,19 @@ def _upright(image: Image.Image, name: str, remarks: list[str]) -> Image.Image:
         return image.copy()
 
 
-def _in_srgb(image: Image.Image, profile: object, name: str, remarks: list[str]) -> Image.Image:
-    """RGB in sRGB, by the embedded colour profile if there is a usable one."""
+def _in_srgb(image: Image.Image, colours: str, profile: object, where: tuple[str, list[str]]) -> Image.Image:
+    """RGB in sRGB, by the embedded colour profile if there is one that is usable and meant for such colours.
+
+    colours: the space of the file's own colours; image may have been brought to RGB since. where: the name, and the remarks.
+    """
+    name, remarks = where
     if isinstance(profile, bytes) and profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             space = source.profile.xcolor_space.strip()
-            if not ImageCms.getProfileDescription(source).startswith("sRGB"):
+            if space not in (colours, "RGB") or (space == "RGB" and colours == "CMYK"):
+                remarks.append(f"The colour profile of {name} is one for {space} colours, which it has not; its colours are taken as sRGB.")
+            elif not ImageCms.getProfileDescription(source).startswith("sRGB"):
                 fitting = image.convert({"GRAY": "L", "CMYK": "CMYK"}.get(space, "RGB"))
                 converted = ImageCms.profileToProfile(fitting, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
                 assert converted is not None  # it is None only for a conversion in place
