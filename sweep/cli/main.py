@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from sweep import __version__
+from sweep.cli.wording import printable
 from sweep.errors import InputError, Interrupted, StylesweepError
 
 app = typer.Typer(
@@ -255,9 +256,7 @@ def _click_exit(error: Exception) -> int:
 
 
 def _complain(message: str) -> None:
-    # Messages quote files of strangers: their control characters must not reach the terminal.
-    shown = "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in message)
-    typer.echo(f"stylesweep: {shown}", err=True)
+    typer.echo(f"stylesweep: {printable(message)}", err=True)
 
 
 if __name__ == "__main__":

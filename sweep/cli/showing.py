@@ -88,7 +88,7 @@ def _print_pairs(found: Sequence[Result], limit: int) -> None:
     table = Table("content", "style", *varying, "balance", "kept", "gained", "time", "run", box=None, pad_edge=False)
     pairs: dict[tuple[str, str], list[Result]] = {}
     for result in found:
-        pairs.setdefault((str(result.parameters["content"]), str(result.parameters["style"])), []).append(result)
+        pairs.setdefault((plain(result.parameters["content"]), plain(result.parameters["style"])), []).append(result)
     rows = 0
     for pair, members in pairs.items():
         members.sort(key=lambda one: (-(one.yardsticks["balance"] if one.yardsticks["balance"] is not None else -1), one.position))

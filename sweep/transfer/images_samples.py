@@ -42,7 +42,8 @@ def mended(opened: Image.Image, layout: str, name: str, remarks: list[str]) -> N
 
 def raw_mode(opened: Image.Image) -> str:
     """How the file keeps its samples, in Pillow's words: 'L;4', 'RGB;16B'. Known only before the picture is loaded."""
-    arguments = opened.tile[0].args if opened.tile else ""
+    tiles = getattr(opened, "tile", None)
+    arguments = tiles[0].args if tiles else ""
     return str(arguments[0] if isinstance(arguments, tuple) and arguments else arguments or "")
 
 
