@@ -87,9 +87,12 @@ def test_y1_is_bit_equal_to_features_and_gram_matrices_computed_apart(meter: Yar
     def content(pixels: np.ndarray) -> torch.Tensor:
         return targets.features(Source("any", pixels), size, ["relu4_2"])["relu4_2"]
 
-    def d_style(pixels: np.ndarray) -> float:
+    def by_layer(pixels: np.ndarray) -> list[float]:
         grams = [targets.grams(Source("any", one), one.shape[:2], STYLE_LAYERS) for one in (pixels, resized(style, 64))]
-        return sum(distance(grams[0][layer], grams[1][layer]) for layer in STYLE_LAYERS) / 5
+        return [distance(grams[0][layer], grams[1][layer]) for layer in STYLE_LAYERS]
+
+    def d_style(pixels: np.ndarray) -> float:
+        return sum(by_layer(pixels)) / 5
 
     kept = 1 - distance(content(picture), content(photograph)) / distance(content(style), content(photograph))
     gained = 1 - d_style(picture) / d_style(resized_to(photograph, *size))
@@ -98,6 +101,7 @@ def test_y1_is_bit_equal_to_features_and_gram_matrices_computed_apart(meter: Yar
     assert meter.measure(picture, photograph, [(style, 1.0)]) == expected
     everything = meter.measure_all(picture, photograph, [(style, 1.0)])
     assert {name: everything[name] for name in NAMES} == expected
+    assert [everything[f"d_style_{number}"] for number in range(1, 6)] == by_layer(picture)
     assert tuple(everything) == ALL_NAMES
 
 
