@@ -174,7 +174,7 @@ class RayCluster:
         info = NETWORKS[yardsticks.NETWORK]
         needed = {(settings.network, settings.network_hash), (info.name, info.source_hash)}
         return StoredInputs(
-            pictures={(sha256, size): self._picture(sha256, size) for sha256, size in worker.pictures_of(request.settings)},
+            pictures={(sha256, size): self._picture(sha256, size) for sha256, size in worker.pictures_of(request)},
             networks={key: self._network(key) for key in needed},
         )
 

@@ -22,15 +22,15 @@ import numpy as np
 import torch
 
 from sweep import __version__
-from sweep.combination import RunSettings, Settings
+from sweep.combination import RunSettings
 from sweep.errors import InputError, StylesweepError, SurroundingsError
-from sweep.events import Diverged, Event, Failed, Finished, PictureFile, Progress, Started
+from sweep.events import Diverged, Event, Failed, Finished, PictureFile, Progress, Snapshot, Started
 from sweep.transfer import yardsticks
 from sweep.transfer.images import encode_png, encode_thumbnail, mean_colour
 from sweep.transfer.networks import Features
 from sweep.transfer.presets import NETWORKS, layer_names
 from sweep.transfer.recipe import Recipe
-from sweep.transfer.stylize import Outcome, Problem, Source, TargetCache, stylize
+from sweep.transfer.stylize import Outcome, Problem, Shot, Source, TargetCache, stylize
 from sweep.transfer.weights import Weights
 
 NETWORKS_KEPT = 2
@@ -42,6 +42,7 @@ class RunRequest:
     """One run for a worker. device: 'auto' (CUDA where gpus were asked for and are there), 'cpu' or 'cuda'.
 
     text: what is written into the picture's file. threads: of the CPU; part of what makes a picture bit-equal.
+    content_size: (height, width) of the photograph's file, which a size by area needs. snapshots: how many, or after which steps.
     """
 
     run_key: str
@@ -51,6 +52,8 @@ class RunRequest:
     gpus: float = 0.0
     threads: int = 1
     text: Mapping[str, str] = field(default_factory=dict)
+    content_size: tuple[int, int] | None = None
+    snapshots: int | frozenset[int] = 0
 
 
 class Inputs(Protocol):
@@ -87,13 +90,15 @@ def _run_one(request: RunRequest, inputs: Inputs, began: float) -> Iterator[Even
         device=_device_name(device),
         versions=_versions(),
     )
-    problem = _problem(request.settings, inputs)
+    problem = _problem(request, inputs)
     features = _features(request.settings.settings.network, request.settings.settings.network_hash, inputs, device)
     outcome: Outcome | None = None
     try:
-        for news in stylize(features, problem, _targets(), device):
+        for news in stylize(features, problem, _targets(), device, request.snapshots):
             if isinstance(news, Outcome):
                 outcome = news
+            elif isinstance(news, Shot):
+                yield _snapshot(request, news)
             else:  # also without points: a sign of life, and where a back end in this process gets its turn
                 yield Progress(run_key=request.run_key, attempt=request.attempt, points=tuple(news))
         assert outcome is not None
@@ -120,7 +125,7 @@ def _ending(request: RunRequest, problem: Problem, outcome: Outcome, inputs: Inp
     measured = _meter(inputs, _device(request)).measure_all(
         outcome.pixels,
         problem.content.pixels,
-        [(inputs.pixels(sha256, request.settings.settings.size), share) for sha256, share in request.settings.style],
+        [(inputs.pixels(sha256, picture_side(request)), share) for sha256, share in request.settings.style],
     )
     return Finished(
         run_key=request.run_key,
@@ -135,38 +140,57 @@ def _ending(request: RunRequest, problem: Problem, outcome: Outcome, inputs: Inp
     )
 
 
-def style_side(settings: Settings) -> int:
+def picture_side(request: RunRequest) -> int:
+    """The long side, in pixels, of the picture of a run, where its photograph is that large."""
+    settings = request.settings.settings
+    if settings.size_by == "long_side":
+        return settings.size
+    assert request.content_size is not None, "a size by area needs the photograph's own"
+    return Recipe.of(vars(settings)).long_side(*request.content_size)
+
+
+def style_side(request: RunRequest) -> int:
     """The long side, in pixels, at which a run reads its styles."""
-    return max(1, math.ceil(settings.size * settings.style_scale))
+    return max(1, math.ceil(picture_side(request) * request.settings.settings.style_scale))
 
 
-def pictures_of(run_settings: RunSettings) -> set[tuple[str, int]]:
+def pictures_of(request: RunRequest) -> set[tuple[str, int]]:
     """(SHA-256, long side) of every picture a run reads; the yardsticks measure the styles at the run's own size."""
-    settings = run_settings.settings
-    styles = [sha256 for sha256, _ in run_settings.style]
-    sizes = {settings.size, style_side(settings)}
-    return {(run_settings.content, settings.size), *((sha256, size) for sha256 in styles for size in sizes)}
+    styles = [sha256 for sha256, _ in request.settings.style]
+    side = picture_side(request)
+    sizes = {side, style_side(request)}
+    return {(request.settings.content, side), *((sha256, size) for sha256 in styles for size in sizes)}
 
 
-def _problem(run_settings: RunSettings, inputs: Inputs) -> Problem:
-    settings = run_settings.settings
-    recipe = Recipe(name=settings.recipe, size=settings.size, steps=settings.steps, init=settings.init, seed=settings.seed)  # type: ignore[arg-type]
+_CONTROLS = ("style_scale", "pooling", "padding", "colors", "style_loss", "loss", "dtype")
+
+
+def _problem(request: RunRequest, inputs: Inputs) -> Problem:
+    run_settings, settings = request.settings, request.settings.settings
+    side = picture_side(request)
 
     def source(sha256: str, long_side: int) -> Source:
-        return Source(key=sha256, pixels=inputs.pixels(sha256, long_side))
+        # Shrunk twice a picture is not quite the same as shrunk once, so targets are kept apart by what they were made from.
+        pixels = inputs.pixels(sha256, long_side)
+        return Source(key=f"{sha256} {pixels.shape[0]}x{pixels.shape[1]}", pixels=pixels)
 
-    controls = {name: getattr(settings, name) for name in ("style_scale", "pooling", "padding", "colors", "style_loss", "loss")}
     return Problem(
-        content=source(run_settings.content, settings.size),
-        styles=tuple((source(name, style_side(settings)), share) for name, share in run_settings.style),
-        **controls,
+        content=source(run_settings.content, side),
+        styles=tuple((source(name, style_side(request)), share) for name, share in run_settings.style),
+        **{name: getattr(settings, name) for name in _CONTROLS},
         alpha=run_settings.alpha,
         beta=run_settings.beta,
         tv=run_settings.tv,
         content_layers=dict(run_settings.content_layers),
         style_layers=dict(run_settings.style_layers),
-        recipe=recipe,
+        # By area too the side is fixed here: the photograph that is at hand was shrunk, and its rounded shape would give another.
+        recipe=Recipe.of({**vars(settings), "size": side, "size_by": "long_side"}),
     )
+
+
+def _snapshot(request: RunRequest, shot: Shot) -> Snapshot:
+    """Without a recipe in its file: that would make the finished picture, not this one."""
+    return Snapshot(run_key=request.run_key, attempt=request.attempt, step=shot.step, picture=_picture_file(shot.pixels, {}))
 
 
 def _picture_file(pixels: np.ndarray, text: Mapping[str, str]) -> PictureFile:

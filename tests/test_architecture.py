@@ -16,7 +16,7 @@ HOUSES = ("sweep", "db", "gallery")
 # `sweep` alone is the version number.
 MAY_KNOW = {
     "sweep.errors": set(),
-    "sweep.combination": set(),
+    "sweep.combination": {"sweep.transfer.controls"},
     "sweep.events": {"sweep.transfer.curve"},
     "sweep.yaml_file": {"sweep.errors"},
     "sweep.transfer": {"sweep.transfer", "sweep.errors"},
@@ -29,7 +29,15 @@ MAY_KNOW = {
         "sweep.transfer.controls",
         "sweep.errors",
     },
-    "sweep.spec": {"sweep.axes", "sweep.combination", "sweep.yaml_file", "sweep.transfer.presets", "sweep.transfer.recipe", "sweep.errors"},
+    "sweep.spec": {"sweep.axes", "sweep.spec_checks", "sweep.combination", "sweep.yaml_file", "sweep.errors"},
+    "sweep.spec_checks": {
+        "sweep.axes",
+        "sweep.combination",
+        "sweep.yaml_file",
+        "sweep.transfer.presets",
+        "sweep.transfer.recipe",
+        "sweep.errors",
+    },
     "sweep.plan": {"db", "sweep.spec", "sweep.combination", "sweep.events", "sweep.transfer", "sweep.errors"},
     "sweep.recipe": {"db", "sweep.combination"},
     "sweep.inputs": {"db", "sweep.transfer.images", "sweep.errors"},
@@ -46,6 +54,7 @@ MAY_KNOW = {
         "sweep.combination",
         "sweep.spec",
         "sweep.yaml_file",
+        "sweep.transfer.controls",
         "sweep.transfer.images",
         "sweep.transfer.yardstick_names",
         "sweep.errors",
