@@ -11,6 +11,7 @@ from db.drivers import DriverRow, live_driver
 from db.models import RUN_STATES, Attempt, Combination, Image, LossPoint, Run, Snapshot, Sweep
 from sweep import combination as words
 from sweep.errors import InputError
+from sweep.transfer.yardstick_names import ALL_NAMES
 
 PARAMETERS = (
     *("content", "style", "alpha", "beta", "layers", "network", "recipe", "size", "steps", "init", "seed", "tv"),
@@ -20,9 +21,8 @@ PARAMETERS = (
 """The columns of a combination that a user varies and filters by, in the order people read them."""
 RECIPES_OWN = frozenset(name for name in PARAMETERS if Combination.__table__.columns[name].nullable)
 """Those that may be None: a number that is left to the recipe."""
-YARDSTICKS = ("balance", "content_kept", "style_gained", "d_content", "d_style")
-RISING = {"balance": True, "content_kept": True, "style_gained": True, "d_content": False, "d_style": False}
-"""Whether more of a yardstick is better: two are distances."""
+YARDSTICKS = ALL_NAMES
+"""The columns of a run that measure its picture."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -221,7 +221,7 @@ def _ending(member: _Member, outcome: Outcome, seconds: float, inputs: Inputs) -
             peak_memory=_peak_memory(outcome),
             notes=tuple(member.notes),
         )
-    measured = _meter(inputs, _device(request)).measure(
+    measured = _meter(inputs, _device(request)).measure_all(
         outcome.pixels,
         problem.content.pixels,
         [(inputs.pixels(sha256, picture_side(request)), share) for sha256, share in request.settings.style],

@@ -18,7 +18,7 @@ from db.store import Store
 from db.sweeps import SweepRecord, record_inputs, record_sweep
 from db.workspace import Workspace, open_workspace
 from sweep.cli.progress import JsonLines, Terminal, follow
-from sweep.cli.wording import amount_of_bytes, amount_of_time
+from sweep.cli.wording import amount_of_bytes, amount_of_time, printable
 from sweep.errors import InputError, Interrupted
 from sweep.inputs import InputFile, inspect_inputs
 from sweep.plan import CPU_RATE, GPU_RATE, Plan, Speed, make_plan, own_weights, picture_sizes
@@ -67,7 +67,7 @@ def prepare(path: Path) -> Prepared:
 
 def say(line: str) -> None:
     """A message to the user; standard output is for answers."""
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)
 
 
 def plan_in(prepared: Prepared, workspace: Workspace | None) -> Plan:

@@ -15,6 +15,7 @@ from sweep.combination import LayerSet
 from sweep.errors import StorageError
 from sweep.events import Event, Failed, Finished, Progress, Started
 from sweep.transfer.weights import Weights
+from sweep.transfer.yardstick_names import ALL_NAMES
 from sweep.worker import Inputs, RunRequest
 
 pytestmark = pytest.mark.weights
@@ -66,6 +67,11 @@ def test_a_run_moves_the_photograph_towards_the_style(held: Inputs, request_for:
     assert strong.yardsticks["style_gained"] > weak.yardsticks["style_gained"] > 0.02  # type: ignore[operator]
     assert strong.yardsticks["content_kept"] < weak.yardsticks["content_kept"] < 1  # type: ignore[operator]
     assert weak.protocol == strong.protocol == "y1"
+    assert tuple(strong.yardsticks) == ALL_NAMES
+    for name in ("moments_gained", "colour_gained"):
+        assert strong.yardsticks[name] > weak.yardsticks[name]  # type: ignore[operator]
+    for name in ("structure_kept", "content_kept_y2"):
+        assert strong.yardsticks[name] < weak.yardsticks[name]  # type: ignore[operator]
     assert pixels_of(strong).shape[:2] == (weak.picture.height, weak.picture.width)
     assert max(weak.picture.height, weak.picture.width) == 48
 
