@@ -263,8 +263,7 @@ def _claim_one(connection: Connection, owner: str, row: Any) -> ClaimedRun:
     )
     first = connection.execute(wanted).one()
     settings = words.RunSettings.from_canonical(row.settings)
-    pictures = {settings.content, *(name for name, _ in settings.style)}
-    names = connection.execute(select(Image.sha256, Image.original_name).where(Image.sha256.in_(pictures)))
+    names = connection.execute(select(Image.sha256, Image.original_name).where(Image.sha256.in_(settings.pictures())))
     return ClaimedRun(
         run_id=row.id,
         run_key=row.run_key,

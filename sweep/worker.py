@@ -23,12 +23,14 @@ import torch
 
 from sweep import __version__
 from sweep.combination import RunSettings, Settings
+from sweep.combination import Weights as Weighted
 from sweep.errors import InputError, StylesweepError, SurroundingsError
 from sweep.events import Diverged, Event, Failed, Finished, PictureFile, Progress, Started
 from sweep.transfer import yardsticks
-from sweep.transfer.images import encode_png, encode_thumbnail, mean_colour
+from sweep.transfer.images import encode_png, encode_thumbnail, mean_colour, resized_to
 from sweep.transfer.networks import Features
 from sweep.transfer.presets import NETWORKS, layer_names
+from sweep.transfer.problem import Region, Styles
 from sweep.transfer.recipe import Recipe
 from sweep.transfer.stylize import Outcome, Problem, Source, TargetCache, stylize
 from sweep.transfer.weights import Weights
@@ -58,6 +60,9 @@ class Inputs(Protocol):
 
     def pixels(self, sha256: str, long_side: int) -> np.ndarray:
         """(H, W, 3) uint8 sRGB, shrunk to the long side."""
+
+    def mask(self, sha256: str, long_side: int) -> np.ndarray:
+        """(H, W) uint8, 255 inside, shrunk to the long side."""
 
     def weights(self, network: str, network_hash: str) -> Weights:
         """The weights of that identity."""
@@ -120,7 +125,7 @@ def _ending(request: RunRequest, problem: Problem, outcome: Outcome, inputs: Inp
     measured = _meter(inputs, _device(request)).measure(
         outcome.pixels,
         problem.content.pixels,
-        [(inputs.pixels(sha256, request.settings.settings.size), share) for sha256, share in request.settings.style],
+        [(inputs.pixels(sha256, request.settings.settings.size), share) for sha256, share in _shares(problem).items()],
     )
     return Finished(
         run_key=request.run_key,
@@ -148,6 +153,19 @@ def pictures_of(run_settings: RunSettings) -> set[tuple[str, int]]:
     return {(run_settings.content, settings.size), *((sha256, size) for sha256 in styles for size in sizes)}
 
 
+def masks_of(run_settings: RunSettings) -> set[tuple[str, int]]:
+    """(SHA-256, long side) of every mask a run reads."""
+    return {(mask, run_settings.settings.size) for mask, _ in run_settings.regions}
+
+
+def _shares(problem: Problem) -> dict[str, float]:
+    """SHA-256 of each style -> its share of the picture, which for a region is one of its area."""
+    shares: dict[str, float] = {}
+    for source, share in problem.all_styles:
+        shares[source.key] = shares.get(source.key, 0.0) + share
+    return shares
+
+
 def _problem(run_settings: RunSettings, inputs: Inputs) -> Problem:
     settings = run_settings.settings
     recipe = Recipe(name=settings.recipe, size=settings.size, steps=settings.steps, init=settings.init, seed=settings.seed)  # type: ignore[arg-type]
@@ -155,10 +173,18 @@ def _problem(run_settings: RunSettings, inputs: Inputs) -> Problem:
     def source(sha256: str, long_side: int) -> Source:
         return Source(key=sha256, pixels=inputs.pixels(sha256, long_side))
 
+    def sources(shares: Weighted) -> Styles:
+        return tuple((source(sha256, style_side(settings)), share) for sha256, share in shares)
+
+    content = source(run_settings.content, settings.size)
+    # To the photograph's shape: two pictures of nearly one aspect may differ by more than the engine allows once they are tiny.
+    masks = [resized_to(inputs.mask(sha256, settings.size), *content.pixels.shape[:2]) for sha256, _ in run_settings.regions]
+    regions = zip(masks, (shares for _, shares in run_settings.regions), strict=True)
     controls = {name: getattr(settings, name) for name in ("style_scale", "pooling", "padding", "colors", "style_loss", "loss")}
     return Problem(
-        content=source(run_settings.content, settings.size),
-        styles=tuple((source(name, style_side(settings)), share) for name, share in run_settings.style),
+        content=content,
+        styles=() if run_settings.regions else sources(run_settings.style),
+        regions=tuple(Region(mask=mask, styles=sources(shares)) for mask, shares in regions),
         **controls,
         alpha=run_settings.alpha,
         beta=run_settings.beta,

@@ -3,20 +3,17 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 import numpy as np
 
 from sweep.errors import InputError
 from sweep.transfer.colours import recoloured
 from sweep.transfer.controls import STYLE_SCALES, Colors, Loss, Padding, Pooling, StyleLoss, check_choice, check_number
-from sweep.transfer.images import resized_to
+from sweep.transfer.images import one_shape, resized_to
 from sweep.transfer.recipe import SMALLEST_SIDE, Recipe, fitted
 from sweep.transfer.targets import Mask, Source
 
 Styles = tuple[tuple[Source, float], ...]
-
-_OTHER_SHAPE: Final = 0.03  # how far a mask's aspect may be from the photograph's: rounding of small pictures
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -112,7 +109,7 @@ class Problem:
 
     def _check_mask(self, mask: np.ndarray) -> None:
         height, width = self.content.pixels.shape[:2]
-        if abs(mask.shape[1] * height / (mask.shape[0] * width) - 1) > _OTHER_SHAPE:
+        if not one_shape(mask.shape, (height, width)):
             raise InputError(
                 f"A mask of {mask.shape[1]} x {mask.shape[0]} pixels has another shape than the photograph of {width} x {height}; "
                 "make it from the photograph, whole and upright."
