@@ -1,5 +1,6 @@
 """The masks of a sweep, on the driver's side: looked at before anything runs, each beside the photographs it is for."""
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,8 @@ def inspect_masks(spec: SweepSpec, files: Mapping[Path, InputFile]) -> dict[Path
     """Decode every mask once. files: the photographs, looked at already.
 
     Raises:
-        SpecError: one is broken, black everywhere at the sweep's smallest size, or of another shape than a photograph that it is for.
+        SpecError: one is broken, black everywhere at the sweep's smallest size, of another shape than a photograph that it is for,
+            or the same picture as that of another region.
     """
     smallest = min(spec.axes["size"].values)
     found: dict[Path, InputFile] = {}
@@ -29,7 +31,20 @@ def inspect_masks(spec: SweepSpec, files: Mapping[Path, InputFile]) -> dict[Path
                 f"{region.where}: the mask {path} of {mask.width} x {mask.height} pixels has another shape than the photograph "
                 f"{content} of {photograph.width} x {photograph.height}; make it from the photograph, whole and upright."
             )
+    for content, style in itertools.product(spec.contents, spec.styles):
+        _check_that_they_differ([(region, found[region.mask_of(content)]) for region in style.regions])
     return found
+
+
+def _check_that_they_differ(masks: list[tuple[MaskedBlend, InputFile]]) -> None:
+    seen: dict[str, Path] = {}
+    for region, mask in masks:
+        if mask.sha256 in seen:
+            raise SpecError(
+                f"{region.where}: the masks {seen[mask.sha256]} and {mask.path} are the same picture; "
+                "make their regions one, with a blend as its style."
+            )
+        seen[mask.sha256] = mask.path
 
 
 def _looked_at(region: MaskedBlend, path: Path, smallest: int) -> InputFile:

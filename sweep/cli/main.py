@@ -155,7 +155,7 @@ def rerun(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     size: Annotated[int | None, typer.Option(min=16, help="Another long side, in pixels.")] = None,
     address: Annotated[str, typer.Option(help="As for `run`.")] = "local",
-    inputs: Annotated[Path | None, typer.Option("--inputs", help="A folder to look for the photograph and the styles in.")] = None,
+    inputs: Annotated[Path | None, typer.Option("--inputs", help="A folder to look for the input pictures in.")] = None,
 ) -> None:
     """Make a picture again from the recipe inside its file, larger if you like."""
     from sweep.cli import taking
