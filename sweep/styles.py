@@ -200,8 +200,8 @@ def _check_masks_are_there(region: MaskedBlend, contents: list[Path]) -> None:
         path = region.mask_of(content)
         try:
             problem = "" if path.is_file() else "a folder" if path.is_dir() else "no file"
-        except (OSError, ValueError) as error:  # too long a name, a null byte
-            raise SpecError(f"{region.where} is not a path that can be looked for: {error}.") from error
+        except OSError as error:  # too long a name
+            raise SpecError(f"{region.where} is not a path that can be looked for: {error.strerror}.") from error
         if problem == "a folder":
             raise SpecError(f"{region.where} is a folder; a mask is one picture, white where its style goes.")
         if problem:

@@ -177,7 +177,7 @@ def sheet(
 
 @app.command()
 def samples(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write them.")]) -> None:
-    """Write sample photographs and drawn styles to start with."""
+    """Write sample photographs, drawn styles and masks to start with."""
     from sweep.samples import write_samples
 
     write_samples(folder, lambda line: typer.echo(line, err=True))
