@@ -14,6 +14,7 @@ Weights = tuple[tuple[str, float], ...]
 """(name, weight) pairs, sorted by name."""
 Regions = tuple[tuple[str, Weights], ...]
 """(SHA-256 of a mask, shares of its styles) pairs in canonical order; () where styles are the whole picture's."""
+MAX_REGIONS = 16
 
 
 def round_significant(value: float, digits: int = 10) -> float:

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from sweep.axes import is_number
-from sweep.combination import Regions, Weights, canonical_regions, mean_shares, normalised_weights
+from sweep.combination import MAX_REGIONS, Regions, Weights, canonical_regions, mean_shares, normalised_weights
 from sweep.errors import SpecError
 from sweep.pictures import is_text, resolve
 from sweep.yaml_file import Key, YamlFile, short
 
-MAX_REGIONS = 16
 CONTENT = "{content}"
 """In a mask's path: the photograph's name without its suffix."""
 

@@ -52,7 +52,7 @@ MAY_KNOW = {
     "sweep.driver_inputs": {"db", "sweep.inputs", "sweep.transfer", "sweep.errors"},
     "sweep.cli": {"sweep", "db", "gallery"},
     "db": {"db", "sweep.combination", "sweep.events", "sweep.errors"},
-    "gallery": {"gallery", "db", "sweep.combination", "sweep.spec", "sweep.styles", "sweep.yaml_file", "sweep.errors"},
+    "gallery": {"gallery", "db", "sweep.combination", "sweep.spec", "sweep.yaml_file", "sweep.errors"},
 }
 
 # Package of others -> the only rooms that may import it.

@@ -9,9 +9,8 @@ from typing import Any
 from db.queries import Result
 from gallery.export.names import basename
 from sweep import __version__
-from sweep.combination import Combination, LayerSet, Settings, Weights, canonical_regions, mean_shares
+from sweep.combination import MAX_REGIONS, Combination, LayerSet, Settings, Weights, canonical_regions, mean_shares
 from sweep.errors import InputError
-from sweep.styles import MAX_REGIONS
 
 SCHEMA = "stylesweep-run/1"
 KEYWORD = "stylesweep"

@@ -2,11 +2,15 @@
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from factories import picture_bytes
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from sweep.combination import Combination, normalised_weights, run_key
+from sweep.combination import Combination, RunSettings, normalised_weights, run_key
 from sweep.errors import SpecError
 from sweep.spec import SweepSpec, parse_spec
 from sweep.yaml_file import YamlFile
@@ -169,3 +173,35 @@ def test_whatever_is_wrong_with_regions_is_one_sentence(folder: Path, style: str
     assert message.startswith("s.yaml, line ") and "\n" not in message and len(message) < 800
     for part in parts:
         assert part in message
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.floats()
+    | st.integers()
+    | st.text(max_size=8)
+    | st.sampled_from(["masks/all.png", "wave.jpg", "{content}"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["mask", "style", "regions", "wave.jpg", "x"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(VALUES, st.sampled_from(["entry", "regions", "region", "mask", "style"]))
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
+def test_any_value_in_the_place_of_any_other_is_a_style_or_a_sentence(folder: Path, value: Any, place: str) -> None:
+    region = {"mask": "masks/all.png", "style": "wave.jpg"}
+    entry = {
+        "entry": value, "regions": {"regions": value}, "region": {"regions": [value, region]},
+        "mask": {"regions": [{**region, "mask": value}]}, "style": {"regions": [{**region, "style": value}]},
+    }[place]  # fmt: skip
+    text = yaml.safe_dump({"name": "x", "content": "cat.jpg", "style": [entry]})
+    try:
+        found = combinations(parse_spec(YamlFile(text, "s.yaml"), folder / "s.yaml"))
+    except SpecError as error:
+        assert str(error).startswith("s.yaml") and "\n" not in str(error) and len(str(error)) < 2000
+        return
+    for one in found:
+        assert RunSettings.from_canonical(one.run_settings().canonical()).regions == one.regions
