@@ -67,7 +67,7 @@ class Problem:
     pooling, padding: see Features.variant. colors: 'style'; 'content' gives the finished picture hue and chroma of the
     photograph; 'matched' recolours the styles to the photograph before (see colours). style_loss: see
     style_losses.relative_distance. loss: 'relative' or a published one (see objective); these know Gram matrices only.
-    regions: styles confined to masks; `styles` is then (). What no mask covers has no style and stays a photograph. Each
+    regions: styles confined to masks; `styles` is then (). What no mask covers is the photograph (see outside). Each
     region counts by its area, so that beta does to a pixel inside what it does without masks.
 
     Raises InputError for values outside these.

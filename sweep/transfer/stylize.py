@@ -18,6 +18,7 @@ from sweep.transfer.images import resized_to
 from sweep.transfer.networks import Features
 from sweep.transfer.objective import PictureObjective
 from sweep.transfer.optimizers import PyramidAdam, WolfeLBFGS
+from sweep.transfer.outside import with_photograph_outside
 from sweep.transfer.presets import check_layers
 from sweep.transfer.problem import Problem, Region
 from sweep.transfer.recipe import Recipe, kept_steps, log_spaced
@@ -144,9 +145,9 @@ class _Run:
     def finished(self, picture: Tensor) -> np.ndarray:
         """The picture to show or save, in the colours that were asked for."""
         pixels = as_pixels(picture)
-        if self.problem.colors != "content":
-            return pixels
-        return with_colours_of(pixels, resized_to(self.problem.content.pixels, pixels.shape[0], pixels.shape[1]))
+        if self.problem.colors == "content":
+            pixels = with_colours_of(pixels, resized_to(self.problem.content.pixels, pixels.shape[0], pixels.shape[1]))
+        return with_photograph_outside(pixels, self.problem)
 
     def _look(self, picture: Tensor, failed: int | None, due: bool) -> None:
         """Note that the run diverged, or keep the picture where it is due."""
