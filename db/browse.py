@@ -11,12 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Subquery, and_, case, distinct, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Float, Integer, Subquery, and_, case, distinct, func, or_, select
 
 from db.models import RUN_STATES, Combination, Image, Run, Sweep
 from db.queries import PARAMETERS, RISING, Result, results
 
-NUMBERS: Mapping[str, type] = {"alpha": float, "beta": float, "size": int, "steps": int, "seed": int, "tv": float, "style_scale": float}
+_TYPES = {name: Combination.__table__.columns[name].type for name in PARAMETERS}
+NUMBERS: Mapping[str, type] = {
+    name: int if isinstance(kind, Integer) else float for name, kind in _TYPES.items() if isinstance(kind, Integer | Float)
+}
 """Parameters that are numbers, with their type; the others are text."""
 YARDSTICK_SORTS = ("balance", "content_kept", "style_gained")
 SORTS = (*YARDSTICK_SORTS, "plan", "newest")
@@ -24,7 +27,7 @@ SORTS = (*YARDSTICK_SORTS, "plan", "newest")
 FACET_LIMIT = 200
 
 Value = float | int | str | None
-"""A parameter's value; None is a number of steps left to the recipe."""
+"""A parameter's value; None is a number that is left to the recipe."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -162,6 +162,20 @@ class Combination(Base):
     style_loss: Mapped[str] = mapped_column(String(32), server_default="gram")
     pooling: Mapped[str] = mapped_column(String(32), server_default="max")
     padding: Mapped[str] = mapped_column(String(32), server_default="zero")
+    # Since schema 0003; a number of None is the recipe's own.
+    size_by: Mapped[str] = mapped_column(String(32), server_default="long_side")
+    stop: Mapped[str] = mapped_column(String(64), server_default="off")
+    """As people read it: 'off', or '0.5 % per 25 steps'."""
+    dtype: Mapped[str] = mapped_column(String(32), server_default="float32")
+    later_steps: Mapped[int | None]
+    learning_rate: Mapped[float | None]
+    momentum: Mapped[float | None]
+    variance_decay: Mapped[float | None]
+    epsilon: Mapped[float | None]
+    averaging: Mapped[float | None]
+    smallest: Mapped[int | None]
+    factor: Mapped[float | None]
+    history: Mapped[int | None]
 
 
 class Attempt(Base):

@@ -13,9 +13,12 @@ from sweep.errors import InputError
 
 PARAMETERS = (
     *("content", "style", "alpha", "beta", "layers", "network", "recipe", "size", "steps", "init", "seed", "tv"),
-    *("style_scale", "colors", "loss", "style_loss", "pooling", "padding"),
+    *("style_scale", "colors", "loss", "style_loss", "pooling", "padding", "size_by", "stop", "dtype"),
+    *("later_steps", "learning_rate", "momentum", "variance_decay", "epsilon", "averaging", "smallest", "factor", "history"),
 )
 """The columns of a combination that a user varies and filters by, in the order people read them."""
+RECIPES_OWN = frozenset(name for name in PARAMETERS if Combination.__table__.columns[name].nullable)
+"""Those that may be None: a number that is left to the recipe."""
 YARDSTICKS = ("balance", "content_kept", "style_gained", "d_content", "d_style")
 RISING = {"balance": True, "content_kept": True, "style_gained": True, "d_content": False, "d_style": False}
 """Whether more of a yardstick is better: two are distances."""
@@ -225,11 +228,14 @@ def states_of(connection: Connection, run_keys: Sequence[str]) -> dict[str, str]
 
 
 def measured_rate(connection: Connection, network: str | None = None) -> float | None:
-    """Multiply-adds per second of one worker, from the newest 50 finished attempts here; None if there are none."""
+    """Multiply-adds per second of one worker, from the newest 50 finished attempts here; None if there are none.
+
+    Runs that may have stopped early are left out: they did less than the work that they were expected to take.
+    """
     statement = (
         select(Run.work, Attempt.seconds)
         .join(Attempt, Attempt.run_id == Run.id)
-        .where(Attempt.state == "done", Attempt.seconds > 0)
+        .where(Attempt.state == "done", Attempt.seconds > 0, Run.settings["stop"].as_string().is_(None))
         .order_by(Attempt.id.desc())
         .limit(50)
     )

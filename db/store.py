@@ -22,7 +22,10 @@ MAX_WORKER_KILLS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimedRun:
-    """A run that a driver now holds, with one attempt opened. names: SHA-256 of a picture -> its name."""
+    """A run that a driver now holds, with one attempt opened. names: SHA-256 of a picture -> its name.
+
+    content_size: (height, width) of the photograph's file; None where the workspace does not know it.
+    """
 
     run_id: int
     run_key: str
@@ -35,6 +38,7 @@ class ClaimedRun:
     beta: float
     layers: str
     work: float
+    content_size: tuple[int, int] | None = None
 
 
 class Store:
@@ -84,6 +88,15 @@ class Store:
                 if run_id is not None:
                     _insert_points(connection, run_id, event.points)
 
+    def snapshot(self, owner: str, event: events.Snapshot) -> bool:
+        """File first, row second; told twice, the later one stays. False if the attempt no longer holds the run."""
+        image = self._put(event.picture)
+        with self.engine.begin() as connection:
+            run_id = _held(connection, owner, event)
+            if run_id is not None:
+                _insert_snapshot(connection, run_id, event.step, image)
+        return run_id is not None
+
     def finished(self, owner: str, event: events.Finished, curve: Sequence[events.LossPoint] = ()) -> bool:
         """File first, row second: a done run always has its picture. False if the attempt no longer holds the run."""
         image = self._put(event.picture)
@@ -114,9 +127,7 @@ class Store:
                 return False
             _insert_points(connection, run_id, curve)
             if image is not None:
-                insert_images(connection, [image])
-                connection.execute(delete(Snapshot).where(Snapshot.run_id == run_id))
-                connection.execute(insert(Snapshot).values(run_id=run_id, step=event.step, image=image["sha256"]))
+                _insert_snapshot(connection, run_id, event.step, image)
             _settle(connection, run_id, "diverged", steps=event.step, seconds=event.seconds, error=message)
             _close_attempt(
                 connection,
@@ -195,6 +206,11 @@ def insert_images(connection: Connection, rows: list[dict[str, Any]]) -> None:
         connection.execute(sqlite.insert(Image).on_conflict_do_nothing(), rows)
 
 
+def _insert_snapshot(connection: Connection, run_id: int, step: int, image: dict[str, Any]) -> None:
+    insert_images(connection, [image])
+    connection.execute(insert(Snapshot).prefix_with("OR REPLACE").values(run_id=run_id, step=step, image=image["sha256"]))
+
+
 def _insert_points(connection: Connection, run_id: int, points: Iterable[events.LossPoint]) -> None:
     """A step that is there already (an attempt's curve told twice) is replaced."""
     rows = [
@@ -263,19 +279,22 @@ def _claim_one(connection: Connection, owner: str, row: Any) -> ClaimedRun:
     )
     first = connection.execute(wanted).one()
     settings = words.RunSettings.from_canonical(row.settings)
-    names = connection.execute(select(Image.sha256, Image.original_name).where(Image.sha256.in_(settings.pictures())))
+    images = connection.execute(
+        select(Image.sha256, Image.original_name, Image.height, Image.width).where(Image.sha256.in_(settings.pictures()))
+    ).all()
     return ClaimedRun(
         run_id=row.id,
         run_key=row.run_key,
         attempt=number,
         settings=settings,
         resources=first.resources,
-        names={sha256: name or sha256[:12] for sha256, name in names},
+        names={image.sha256: image.original_name or image.sha256[:12] for image in images},
         sweep=first.name,
         alpha=first.alpha,
         beta=first.beta,
         layers=first.layers,
         work=row.work,
+        content_size=next(((image.height, image.width) for image in images if image.sha256 == settings.content), None),
     )
 
 

@@ -142,7 +142,9 @@ def _ensure_runs(connection: Connection, items: Sequence[PlannedCombination]) ->
 def _combination_row(item: PlannedCombination) -> dict[str, Any]:
     one = item.combination
     settings = {field.name: getattr(one.settings, field.name) for field in fields(words.Settings) if field.name != "network_hash"}
+    stop = one.settings.stop
     return settings | {
+        "stop": "off" if stop is None else str(stop),
         "content": item.content_name,
         "content_sha256": one.content,
         "style": item.style_name,

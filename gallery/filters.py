@@ -7,13 +7,13 @@ from typing import Any
 
 from db.browse import NUMBERS, SORTS, Choice, Range, Value, View
 from db.models import RUN_STATES
-from db.queries import PARAMETERS
+from db.queries import PARAMETERS, RECIPES_OWN
 
 PER_PAGE = (48, 96, 192)
 MAX_VALUES = 200
 MAX_PAGE = 1_000_000
 AUTOMATIC = "auto"
-"""How a number that is left to the recipe (steps) stands in the URL."""
+"""How a number that is left to the recipe stands in the URL."""
 _MAX_INTEGER = 2**63 - 1
 
 
@@ -115,7 +115,7 @@ def read_token(name: str, text: str) -> tuple[bool, Value]:
     kind = NUMBERS.get(name)
     if kind is None:
         return _sound(text), text
-    if name == "steps" and text == AUTOMATIC:
+    if name in RECIPES_OWN and text == AUTOMATIC:
         return True, None
     if kind is int:
         whole = _whole([text])

@@ -1,7 +1,7 @@
 """Everything that a run's page shows, read in one go."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -13,7 +13,7 @@ from gallery.components.pictures import Shown
 from gallery.export.recipe import pictures_of, recipe_of
 from gallery.export.spec import rerun_spec
 from gallery.filters import FilterSpec
-from gallery.routes import original_url
+from gallery.routes import original_url, thumbnail_url
 from gallery.wording import alternative
 from sweep.combination import RunSettings, Weights
 from sweep.errors import InputError
@@ -68,7 +68,7 @@ def read_run(connection: Connection, text: str, spec: FilterSpec) -> RunView:
         beside = browse.neighbours(connection, spec.view, asof, result.run_key)
     mine = [one for one in shared if one.sweep in spec.view.sweeps]
     snapshots = queries.snapshots(connection, result.run_key)
-    wanted = {*RunSettings.from_canonical(result.settings).pictures(), *(sha256 for _, sha256, _ in snapshots[-1:])}
+    wanted = {*RunSettings.from_canonical(result.settings).pictures(), *(sha256 for _, sha256, _ in snapshots)}
     return RunView(
         result=mine[0] if mine else result,
         shared=shared,
@@ -95,6 +95,18 @@ def main_picture(run: RunView) -> Shown:
         step, sha256, _ = run.snapshots[-1]
         return _by_hash(run, sha256, f"The last picture kept, at step {step:,}", alternative(result.parameters))
     return Shown(alt="", caption="", none=NO_PICTURE[result.state])
+
+
+def film(run: RunView) -> list[Shown]:
+    """The snapshots by their thumbnails, in step order; a lone one of a run that is not done is shown large already."""
+    if run.result.state != "done" and len(run.snapshots) == 1:
+        return []
+    frames = []
+    for step, sha256, thumbnail in run.snapshots:
+        alt = f"{alternative(run.result.parameters)}, after step {step:,}"
+        frame = _by_hash(run, sha256, f"step {step:,}", alt)
+        frames.append(replace(frame, src=thumbnail_url(thumbnail)) if frame.src and thumbnail else frame)
+    return frames
 
 
 def input_pictures(run: RunView) -> list[Shown]:

@@ -33,7 +33,9 @@ YARDSTICK_MEANINGS = {
     "d_content": "Feature distance to the photograph: lower is closer.",
     "d_style": "Gram matrix distance to the style image: lower is closer.",
 }
-PARAMETER_LABELS = {"tv": "TV weight", "style_scale": "Style scale", "style_loss": "Style loss"}
+PARAMETER_LABELS = {"tv": "TV weight", "dtype": "Number type", "stop": "Early stop", "history": "L-BFGS history"}
+_UNNAMED = ("content", "style", "layers", "network", "recipe", "size")
+"""Parameters whose values speak for themselves in a caption."""
 STATE_LABELS = {
     "done": "Done",
     "running": "Running",
@@ -56,7 +58,7 @@ def plain(text: str) -> str:
 
 def label(name: str) -> str:
     """A parameter's name at the head of a filter or a row."""
-    return PARAMETER_LABELS.get(name, name.capitalize())
+    return PARAMETER_LABELS.get(name, name.replace("_", " ").capitalize())
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -69,7 +71,7 @@ def number(value: float | None, digits: int = 4) -> str:
 def shown(name: str, value: Value, *, short: bool = False) -> str:
     """A parameter's value as people read it; short: fit for a caption."""
     if value is None:
-        return ("auto" if short else "recipe's own") if name == "steps" else NOTHING
+        return "auto" if short else "recipe's own"
     if isinstance(value, float):
         return number(value)
     if name == "size":
@@ -84,11 +86,10 @@ def shown(name: str, value: Value, *, short: bool = False) -> str:
 
 def caption(parameters: Mapping[str, Any], names: Iterable[str]) -> str:
     """What tells a tile from its neighbours: 'harbour · waves · beta 10 · gatys'."""
-    named = {"alpha", "beta", "steps", "seed", "tv", "init", "style_scale", "colors", "loss", "style_loss", "pooling", "padding"}
     parts = []
     for name in names:
         text = shown(name, parameters[name], short=True)
-        parts.append(f"{name} {text}" if name in named else text)
+        parts.append(text if name in _UNNAMED else f"{name} {text}")
     return " · ".join(parts)
 
 

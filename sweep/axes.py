@@ -2,20 +2,22 @@
 
 import difflib
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 from sweep.combination import LayerSet, Settings, round_significant
-from sweep.errors import SpecError
-from sweep.transfer.controls import STYLE_SCALES, Colors, Init, Loss, Padding, Pooling, StyleLoss
+from sweep.errors import InputError, SpecError
+from sweep.transfer.controls import STYLE_SCALES, Colors, Dtype, Init, Loss, Padding, Pooling, SizeBy, Stop, StyleLoss
 from sweep.transfer.presets import DEFAULT_LAYER_SET, LAYER_SETS, NETWORKS, RECIPES
-from sweep.transfer.recipe import SMALLEST_SIDE
+from sweep.transfer.recipe import NUMBERS, SMALLEST_SIDE, Number
 from sweep.yaml_file import Key, YamlFile, short
 
 MAX_COUNT = 10_000
 MAX_SIZE = 8192
+MAX_STEPS = 1_000_000
 DISTRIBUTIONS = ("uniform", "log_uniform_values")
 
 
@@ -46,8 +48,10 @@ def is_number(value: Any) -> bool:
         return False
 
 
-def _number(low: float, high: float, what: str) -> Callable[[Any, Path], float]:
-    def read(value: Any, _folder: Path) -> float:
+def _number(low: float, high: float, what: str, *, none: bool = False) -> Callable[[Any, Path], float | None]:
+    def read(value: Any, _folder: Path) -> float | None:
+        if value is None and none:
+            return None
         if not is_number(value) or not low <= value <= high:
             raise ValueError(what)
         return float(value)
@@ -55,7 +59,7 @@ def _number(low: float, high: float, what: str) -> Callable[[Any, Path], float]:
     return read
 
 
-def _integer(low: int, high: int, what: str, *, none: bool = False) -> Callable[[Any, Path], int | None]:
+def _integer(low: float, high: float, what: str, *, none: bool = False) -> Callable[[Any, Path], int | None]:
     def read(value: Any, _folder: Path) -> int | None:
         if value is None and none:
             return None
@@ -64,6 +68,14 @@ def _integer(low: int, high: int, what: str, *, none: bool = False) -> Callable[
         return int(value)
 
     return read
+
+
+def _number_of_a_recipe(number: Number) -> Parameter:
+    """One of `sweep.transfer.recipe.NUMBERS`; left out it is the recipe's own."""
+    whole = "a whole number " if number.kind is int else ""
+    what = f"{number.meaning}, {whole}from {number.low:,} to {number.high:,}; or leave it out"
+    read = _integer if number.kind is int else _number
+    return Parameter(default=None, read=read(number.low, number.high, what, none=True), numeric=number.kind)
 
 
 def _choice(allowed: tuple[str, ...]) -> Callable[[Any, Path], str]:
@@ -109,6 +121,38 @@ def _layer_weights(layers: Any, how: str) -> dict[str, float]:
     raise ValueError(how)
 
 
+_STOP = "write {below: 0.5%, per: 25 steps}, a fall of the objective and how many steps it is measured over, or off"
+
+
+def _stop(value: Any, _folder: Path) -> Stop | None:
+    """{below: 0.5%, per: 25 steps} or {below: 0.005, per: 25}; off (YAML 1.1 reads that as false) and nothing are none."""
+    if value is None or value is False or value == "off":
+        return None
+    if not isinstance(value, Mapping) or set(value) != {"below", "per"}:
+        raise ValueError(_STOP)
+    try:
+        return Stop(below=_share(value["below"]), per=_steps(value["per"]))
+    except InputError as error:
+        raise ValueError(f"{str(error).removesuffix('.')}; {_STOP}") from error
+
+
+def _share(value: Any) -> float:
+    """0.005 or '0.5%', which is the same number to its last digit."""
+    percent = re.fullmatch(r"(\d{1,20}(?:\.\d{1,20})?) ?%", value) if isinstance(value, str) else None
+    if percent is None and not is_number(value):
+        raise ValueError(f"stop.below is {short(value)}; {_STOP}")
+    return float(f"{percent[1]}e-2") if percent else float(value)
+
+
+def _steps(value: Any) -> int:
+    """25, '25' or '25 steps'."""
+    steps = re.fullmatch(r"(\d{1,7})(?: steps?)?", value) if isinstance(value, str) else None
+    number = int(steps[1]) if steps else value
+    if not is_number(number) or int(number) != number or number > MAX_STEPS:
+        raise ValueError(f"stop.per is {short(value)}; {_STOP}")
+    return int(number)
+
+
 def _own_file(value: Any, folder: Path) -> Path | None:
     if value is None:
         return None
@@ -133,11 +177,15 @@ PARAMETERS: dict[str, Parameter] = {
         read=_integer(SMALLEST_SIDE, MAX_SIZE, f"the long side in pixels, a whole number from {SMALLEST_SIDE} to {MAX_SIZE}"),
         numeric=int,
     ),
+    "size_by": Parameter(default=_FIXED.size_by, read=_choice(get_args(SizeBy))),
     "init": Parameter(default=_FIXED.init, read=_choice(get_args(Init))),
     "seed": Parameter(default=_FIXED.seed, read=_integer(0, 2**63 - 1, "a whole number, zero or more"), numeric=int),
     "steps": Parameter(
-        default=_FIXED.steps, read=_integer(1, 1_000_000, "a whole number of at least 1, or leave it out", none=True), numeric=int
+        default=_FIXED.steps, read=_integer(1, MAX_STEPS, "a whole number of at least 1, or leave it out", none=True), numeric=int
     ),
+    **{name: _number_of_a_recipe(number) for name, number in NUMBERS.items()},
+    "stop": Parameter(default=_FIXED.stop, read=_stop),
+    "dtype": Parameter(default=_FIXED.dtype, read=_choice(get_args(Dtype))),
     "pooling": Parameter(default=_FIXED.pooling, read=_choice(get_args(Pooling))),
     "padding": Parameter(default=_FIXED.padding, read=_choice(get_args(Padding))),
     "loss": Parameter(default=_FIXED.loss, read=_choice(get_args(Loss))),

@@ -179,9 +179,9 @@ class RayCluster:
         info = NETWORKS[yardsticks.NETWORK]
         needed = {(settings.network, settings.network_hash), (info.name, info.source_hash)}
         return StoredInputs(
-            pictures={(sha256, size): self._picture(sha256, size) for sha256, size in worker.pictures_of(request.settings)},
+            pictures={(sha256, size): self._picture(sha256, size) for sha256, size in worker.pictures_of(request)},
             networks={key: self._network(key) for key in needed},
-            masks={key: self._mask(*key) for key in worker.masks_of(request.settings)},
+            masks={key: self._mask(*key) for key in worker.masks_of(request)},
         )
 
     def _picture(self, sha256: str, size: int) -> "ObjectRef[np.ndarray]":

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from sweep.transfer.controls import Stop
+
 ENGINE_VERSION = 1
 """Raised by hand whenever the same settings would give another picture; part of every run key."""
 
@@ -124,7 +126,8 @@ def _layers_label(weights: Weights) -> str:
 class Settings:
     """Everything about how a picture is made that is neither an input picture, a weight nor a layer.
 
-    size: long side in pixels. steps: None means the recipe's own number. seed counts only where randomness is used.
+    size: long side in pixels, or with size_by 'area' the side of a square of as many. seed counts only where randomness is used.
+    A number of None is the recipe's own; see sweep.transfer.recipe for what each means. stop: None runs every step.
     network_hash identifies the network's weights without their being at hand.
     """
 
@@ -142,9 +145,32 @@ class Settings:
     colors: str = "style"
     style_loss: str = "gram"
     loss: str = "relative"
+    size_by: str = "long_side"
+    later_steps: int | None = None
+    learning_rate: float | None = None
+    momentum: float | None = None
+    variance_decay: float | None = None
+    epsilon: float | None = None
+    averaging: float | None = None
+    smallest: int | None = None
+    factor: float | None = None
+    history: int | None = None
+    stop: Stop | None = None
+    dtype: str = "float32"
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Settings":
+        """From plain JSON values by name, as `dataclasses.asdict` makes them; what is missing is neutral, what is unknown passed over.
+
+        Raises:
+            InputError: its `stop` is none.
+        """
+        known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
+        stop = known.get("stop")
+        return cls(**known | {"stop": stop if stop is None or isinstance(stop, Stop) else Stop(**stop)})
 
     def departures(self) -> dict[str, Any]:
-        """The settings that are not at their neutral value; keys are made of these, so that adding a control changes none."""
+        """The settings that are not at their neutral value, as JSON values; keys are made of these, so adding a control changes none."""
         neutral = Settings()
         return {name: value for name, value in asdict(self).items() if value != getattr(neutral, name)}
 
@@ -235,7 +261,6 @@ class RunSettings:
     @classmethod
     def from_canonical(cls, canonical: Mapping[str, Any]) -> "RunSettings":
         """The inverse of `canonical`, for runs read back from the database or from a picture's recipe."""
-        chosen = {field.name: canonical[field.name] for field in fields(Settings) if field.name in canonical}
         tv = float(canonical.get("tv", 0.0))
         return cls(
             content=canonical["content"],
@@ -245,7 +270,7 @@ class RunSettings:
             tv=tv,
             content_layers=_pairs(canonical["content_layers"]),
             style_layers=_pairs(canonical["style_layers"]),
-            settings=Settings(**chosen | {"tv": tv}),
+            settings=Settings.of({**canonical, "tv": tv}),
             regions=tuple((str(mask), _pairs(shares)) for mask, shares in canonical.get("regions", ())),
         )
 

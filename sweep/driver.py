@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from db import drivers
 from db.store import ClaimedRun, Store
 from sweep.errors import SurroundingsError, WorkspaceBusy
-from sweep.events import Crashed, Diverged, Event, Failed, Finished, LossPoint, Progress, Started
+from sweep.events import Crashed, Diverged, Event, Failed, Finished, LossPoint, Progress, Snapshot, Started
 from sweep.recipe import run_recipe
 from sweep.worker import RunRequest
 
@@ -146,7 +146,7 @@ class Driver:
         state = self._record(run, event)
         if state is not None:
             self._watcher.event(run.claimed, event, state)
-        if not isinstance(event, Started):
+        if not isinstance(event, Started | Snapshot):
             del self._in_flight[event.run_key, event.attempt]
         self._check_nodes(event)
 
@@ -154,6 +154,8 @@ class Driver:
         """Write one event; the state that the run now has, or None if the attempt no longer held it."""
         if isinstance(event, Started):
             return "running" if self._store.started(self._owner, event) else None
+        if isinstance(event, Snapshot):
+            return "running" if self._store.snapshot(self._owner, event) else None
         if isinstance(event, Finished):
             return "done" if self._store.finished(self._owner, event, run.unwritten) else None
         if isinstance(event, Diverged):
@@ -207,6 +209,7 @@ class Driver:
 def request_of(claimed: ClaimedRun) -> RunRequest:
     """What a worker is handed for a claimed run, the recipe for its picture's file included."""
     resources = claimed.resources
+    snapshots = resources.get("snapshots", 0)
     return RunRequest(
         run_key=claimed.run_key,
         attempt=claimed.attempt,
@@ -215,6 +218,8 @@ def request_of(claimed: ClaimedRun) -> RunRequest:
         gpus=float(resources.get("gpus") or 0.0),
         threads=max(1, int(resources.get("cpus", 1))),
         text={"stylesweep": json.dumps(run_recipe(claimed), ensure_ascii=False, allow_nan=False)},
+        content_size=claimed.content_size,
+        snapshots=snapshots if isinstance(snapshots, int) else frozenset(snapshots),
     )
 
 

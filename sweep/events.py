@@ -6,7 +6,19 @@ from typing import Literal
 
 from sweep.transfer.curve import LossPoint
 
-__all__ = ["Crashed", "Diverged", "Event", "Failed", "FailureKind", "Finished", "LossPoint", "PictureFile", "Progress", "Started"]
+__all__ = [
+    "Crashed",
+    "Diverged",
+    "Event",
+    "Failed",
+    "FailureKind",
+    "Finished",
+    "LossPoint",
+    "PictureFile",
+    "Progress",
+    "Snapshot",
+    "Started",
+]
 
 FailureKind = Literal["input", "stuck", "oom", "surroundings", "limit", "bug"]
 """input: the request cannot be run. stuck: the picture did not move. oom: out of memory. surroundings: weights, disk.
@@ -48,6 +60,14 @@ class Progress(Event):
     """A stretch of the loss curve, in step order; all values finite. Without points it is a sign of life."""
 
     points: tuple[LossPoint, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot(Event):
+    """The picture after a step on the way, at the size it had there."""
+
+    step: int
+    picture: PictureFile
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """What a sweep would run: combinations to runs, shared and reused, with the time and the disk they take."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +9,11 @@ from sweep.combination import Combination, run_key
 from sweep.spec import NamedCombination, SweepSpec
 from sweep.transfer.cost import work
 from sweep.transfer.presets import deepest_layer
-from sweep.transfer.recipe import Recipe, fitted
+from sweep.transfer.recipe import NUMBERS, Recipe, fitted, log_spaced
 
 BYTES_PER_PIXEL = 2.6
 BYTES_PER_RUN = 24_000
-"""Of a stylised picture as PNG, and of its thumbnail, rows and curve; measured on the example sweeps."""
+"""Of a stylised picture as PNG, and of its thumbnail, rows and curve; measured on the example sweeps. A snapshot counts as one more."""
 CPU_RATE = 4.5e10
 GPU_RATE = 8e12
 """Multiply-adds per second of one worker where nothing has been measured yet: a laptop's core, a mid-size GPU. Rough."""
@@ -23,6 +23,7 @@ GPU_RATE = 8e12
 class Plan:
     """runs: distinct runs of the sweep; reused: those that are done already; to_run: the rest.
 
+    work: all steps are counted, also where a `stop` may end a run early. bytes: with snapshots, thumbnails and rows.
     seconds: for the whole sweep on `slots` workers. measured: whether it rests on runs made in this workspace.
     """
 
@@ -62,8 +63,8 @@ def make_plan(
     """
     planned: dict[str, PlannedCombination] = {}
     work_of: dict[str, float] = {}
-    pixels_of: dict[str, int] = {}
-    cost = _Cost(sizes)
+    bytes_of: dict[str, float] = {}
+    cost = _Cost(sizes, spec.snapshots)
     for one in named:
         combination = one.combination
         key = combination.combination_key()
@@ -71,7 +72,7 @@ def make_plan(
             continue
         run = run_key(combination.run_settings())
         if run not in work_of:
-            work_of[run], pixels_of[run] = cost.of(combination)
+            work_of[run], bytes_of[run] = cost.of(combination)
         planned[key] = PlannedCombination(
             combination=combination, content_name=one.content.name, style_name=one.style_name, work=work_of[run]
         )
@@ -90,29 +91,45 @@ def make_plan(
         work=remaining,
         seconds=seconds_all / max(1, min(speed.slots, to_run)),
         seconds_per_run=seconds_all / to_run if to_run else 0.0,
-        bytes=int(sum(BYTES_PER_PIXEL * pixels + BYTES_PER_RUN for key, pixels in pixels_of.items() if key not in reused)),
+        bytes=int(sum(needed for key, needed in bytes_of.items() if key not in reused)),
         slots=speed.slots,
         measured=speed.measured,
     )
 
 
+_COSTLY = ("recipe", "size", "size_by", "steps", *NUMBERS)
+"""The settings by which runs differ in their scales; what else may differ costs no work that is counted."""
+
+
 class _Cost:
-    """Work and pixels of a combination; most combinations of a grid cost the same, so the answers are kept."""
+    """Work and bytes of a combination; most combinations of a grid cost the same, so the answers are kept."""
 
-    def __init__(self, sizes: Mapping[str, tuple[int, int]]) -> None:
+    def __init__(self, sizes: Mapping[str, tuple[int, int]], snapshots: int | Sequence[int]) -> None:
         self._sizes = sizes
-        self._known: dict[tuple[object, ...], tuple[float, int]] = {}
+        self._snapshots = snapshots
+        self._known: dict[tuple[object, ...], tuple[float, float]] = {}
 
-    def of(self, combination: Combination) -> tuple[float, int]:
+    def of(self, combination: Combination) -> tuple[float, float]:
         settings, layers = combination.settings, combination.layers
         deepest = deepest_layer(settings.network, dict(layers.content), dict(layers.style))
         height, width = self._sizes[combination.content]
-        key = (settings.network, deepest, height, width, settings.recipe, settings.size, settings.steps)
+        key = (settings.network, deepest, height, width, *(getattr(settings, name) for name in _COSTLY))
         if key not in self._known:
-            recipe = Recipe(name=settings.recipe, size=settings.size, steps=settings.steps)
-            rows, columns = fitted(height, width, settings.size)
-            self._known[key] = work(settings.network, deepest, height, width, recipe), rows * columns
+            recipe = Recipe.of(vars(settings))
+            pictures = [fitted(height, width, recipe.long_side(height, width)), *self._kept(recipe, height, width)]
+            needed = sum(BYTES_PER_PIXEL * rows * columns + BYTES_PER_RUN for rows, columns in pictures)
+            self._known[key] = work(settings.network, deepest, height, width, recipe), needed
         return self._known[key]
+
+    def _kept(self, recipe: Recipe, height: int, width: int) -> list[tuple[int, int]]:
+        """(height, width) of every snapshot."""
+        wanted = self._snapshots
+        steps = log_spaced(wanted, recipe.total_steps(height, width)) if isinstance(wanted, int) else set(wanted)
+        kept, before = [], 0
+        for rows, columns, steps_here in recipe.scales(height, width):
+            kept += [(rows, columns)] * sum(before < step <= before + steps_here for step in steps)
+            before += steps_here
+        return kept
 
 
 def picture_sizes(files: Iterable[tuple[str, int, int]]) -> dict[str, tuple[int, int]]:

@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic_core import PydanticCustomError
 
-from sweep.axes import PARAMETERS, Axis, read_parameters
-from sweep.combination import Combination, Settings, normalised_ratio, normalised_tv
-from sweep.errors import InputError, SpecError
+from sweep.axes import PARAMETERS, Axis, is_number, read_parameters
+from sweep.combination import Combination, Settings
+from sweep.errors import SpecError
 from sweep.pictures import resolve
+from sweep.spec_checks import check_together
 from sweep.styles import MaskedBlend, Style, read_styles
-from sweep.transfer.presets import check_layers
-from sweep.transfer.recipe import Recipe
 from sweep.yaml_file import YamlFile, read_yaml, short
 
 MAX_COMBINATIONS = 1_000_000
+MAX_SNAPSHOTS = 50
 
 
 def _as_list(value: Any) -> Any:
@@ -28,6 +29,23 @@ def _as_list(value: Any) -> Any:
 
 def _as_mapping(value: Any) -> Any:
     return {} if value is None else value  # `parameters:` with nothing under it
+
+
+def _snapshots(value: Any) -> int | list[int]:
+    """How many snapshots of each run, or after which of its steps; nothing is none."""
+    steps = value if isinstance(value, list) else [0 if value is None or value is False else value]
+    whole = all(is_number(step) and int(step) == step for step in steps)
+    if isinstance(value, list):
+        if whole and len(set(steps)) <= MAX_SNAPSHOTS and all(step >= 1 for step in steps):
+            return sorted({int(step) for step in steps})
+    elif whole and 0 <= steps[0] <= MAX_SNAPSHOTS:
+        return int(steps[0])
+    raise PydanticCustomError("snapshots", _SNAPSHOTS)
+
+
+_SNAPSHOTS = (
+    f"give how many of each run, from 0 to {MAX_SNAPSHOTS}, or a list of at most {MAX_SNAPSHOTS} steps, counted from 1, as in [1, 10, 100]"
+)
 
 
 class Resources(BaseModel):
@@ -60,6 +78,8 @@ class SweepFile(BaseModel):
     settings: Annotated[dict[str, Any], BeforeValidator(_as_mapping)] = Field(default_factory=dict)
     resources: Annotated[Resources, BeforeValidator(_as_mapping)] = Field(default_factory=Resources)
     limits: Annotated[Limits, BeforeValidator(_as_mapping)] = Field(default_factory=Limits)
+    snapshots: Annotated[int | list[int], PlainValidator(_snapshots)] = 0
+    """Pictures kept of each run's way: how many, spaced by the logarithm of the step, or after which steps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +94,7 @@ class SweepSpec:
     axes: Mapping[str, Axis]
     resources: Resources
     limits: Limits
+    snapshots: int | list[int] = 0
 
     def points(self) -> int:
         """How many points the grid has, equal ones counted as often as they are written. Not `__len__`: that must fit 64 bits."""
@@ -151,57 +172,19 @@ def parse_spec(file: YamlFile, path: Path) -> SweepSpec:
         axes=axes,
         resources=parsed.resources,
         limits=parsed.limits,
+        snapshots=parsed.snapshots,
     )
     if spec.points() > MAX_COMBINATIONS:
         raise SpecError(
             f"{file.name}: the grid has {spec.points():,} combinations; at most {MAX_COMBINATIONS:,} are allowed. Split the sweep."
         )
-    _check_together(file, spec)
+    check_together(file, axes)
     return spec
 
 
 def _contents(file: YamlFile, parsed: SweepFile, folder: Path) -> Iterator[list[Path]]:
     for index, entry in enumerate(parsed.content):
         yield resolve(file, ("content", index), entry, folder)
-
-
-def _check_losses(file: YamlFile, spec: SweepSpec) -> None:
-    for loss, style_loss in itertools.product(spec.axes["loss"].values, spec.axes["style_loss"].values):
-        if loss != "relative" and style_loss != "gram":
-            raise SpecError(
-                f"{file.where(spec.axes['loss'].key)}: the published loss {loss!r} is one of Gram matrices, so style_loss {style_loss!r} "
-                "cannot go with it; take loss relative, or style_loss gram."
-            )
-
-
-def _check_together(file: YamlFile, spec: SweepSpec) -> None:
-    """What no value shows alone: both weights zero, a layer that one of the networks lacks, a size under the smallest."""
-    _check_losses(file, spec)
-    for alpha, beta in itertools.product(spec.axes["alpha"].values, spec.axes["beta"].values):
-        try:
-            normalised_ratio(alpha, beta)
-        except ValueError as error:
-            raise SpecError(f"{file.where(spec.axes['beta'].key)}: {error}.") from error
-    for alpha, beta, tv in itertools.product(*(_extremes(spec.axes[name].values) for name in ("alpha", "beta", "tv"))):
-        try:
-            normalised_tv(tv, alpha, beta)
-        except ValueError as error:
-            raise SpecError(f"{file.where(spec.axes['tv'].key)}: {error}.") from error
-    for network, layers in itertools.product(spec.axes["network"].values, spec.axes["layers"].values):
-        try:
-            check_layers(network, set(layers.layers()))
-        except InputError as error:
-            raise SpecError(f"{file.where(spec.axes['layers'].key)}: {error}") from error
-    for recipe, size, steps in itertools.product(*(spec.axes[name].values for name in ("recipe", "size", "steps"))):
-        try:
-            Recipe(name=recipe, size=size, steps=steps)
-        except InputError as error:
-            raise SpecError(f"{file.where(spec.axes['size'].key)}: {error}") from error
-
-
-def _extremes(values: tuple[float, ...]) -> set[float]:
-    """The values between which all others are possible too: the ends, and the end of those above zero."""
-    return {min(values), max(values), *sorted(value for value in values if value > 0)[:1]}
 
 
 def _explain(file: YamlFile, error: ValidationError) -> str:

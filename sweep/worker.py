@@ -22,17 +22,17 @@ import numpy as np
 import torch
 
 from sweep import __version__
-from sweep.combination import RunSettings, Settings
+from sweep.combination import RunSettings, normalised_weights
 from sweep.combination import Weights as Weighted
 from sweep.errors import InputError, StylesweepError, SurroundingsError
-from sweep.events import Diverged, Event, Failed, Finished, PictureFile, Progress, Started
+from sweep.events import Diverged, Event, Failed, Finished, PictureFile, Progress, Snapshot, Started
 from sweep.transfer import yardsticks
 from sweep.transfer.images import encode_png, encode_thumbnail, mean_colour, resized_to
 from sweep.transfer.networks import Features
 from sweep.transfer.presets import NETWORKS, layer_names
 from sweep.transfer.problem import Region, Styles
 from sweep.transfer.recipe import Recipe
-from sweep.transfer.stylize import Outcome, Problem, Source, TargetCache, stylize
+from sweep.transfer.stylize import Outcome, Problem, Shot, Source, TargetCache, stylize
 from sweep.transfer.weights import Weights
 
 NETWORKS_KEPT = 2
@@ -44,6 +44,7 @@ class RunRequest:
     """One run for a worker. device: 'auto' (CUDA where gpus were asked for and are there), 'cpu' or 'cuda'.
 
     text: what is written into the picture's file. threads: of the CPU; part of what makes a picture bit-equal.
+    content_size: (height, width) of the photograph's file, which a size by area needs. snapshots: how many, or after which steps.
     """
 
     run_key: str
@@ -53,6 +54,8 @@ class RunRequest:
     gpus: float = 0.0
     threads: int = 1
     text: Mapping[str, str] = field(default_factory=dict)
+    content_size: tuple[int, int] | None = None
+    snapshots: int | frozenset[int] = 0
 
 
 class Inputs(Protocol):
@@ -92,13 +95,15 @@ def _run_one(request: RunRequest, inputs: Inputs, began: float) -> Iterator[Even
         device=_device_name(device),
         versions=_versions(),
     )
-    problem = _problem(request.settings, inputs)
+    problem = _problem(request, inputs)
     features = _features(request.settings.settings.network, request.settings.settings.network_hash, inputs, device)
     outcome: Outcome | None = None
     try:
-        for news in stylize(features, problem, _targets(), device):
+        for news in stylize(features, problem, _targets(), device, request.snapshots):
             if isinstance(news, Outcome):
                 outcome = news
+            elif isinstance(news, Shot):
+                yield _snapshot(request, news)
             else:  # also without points: a sign of life, and where a back end in this process gets its turn
                 yield Progress(run_key=request.run_key, attempt=request.attempt, points=tuple(news))
         assert outcome is not None
@@ -125,7 +130,7 @@ def _ending(request: RunRequest, problem: Problem, outcome: Outcome, inputs: Inp
     measured = _meter(inputs, _device(request)).measure(
         outcome.pixels,
         problem.content.pixels,
-        [(inputs.pixels(sha256, request.settings.settings.size), share) for sha256, share in _shares(problem).items()],
+        [(inputs.pixels(sha256, picture_side(request)), share) for sha256, share in _shares(request, problem)],
     )
     return Finished(
         run_key=request.run_key,
@@ -140,59 +145,81 @@ def _ending(request: RunRequest, problem: Problem, outcome: Outcome, inputs: Inp
     )
 
 
-def style_side(settings: Settings) -> int:
+def picture_side(request: RunRequest) -> int:
+    """The long side, in pixels, of the picture of a run, where its photograph is that large."""
+    settings = request.settings.settings
+    if settings.size_by == "long_side":
+        return settings.size
+    assert request.content_size is not None, "a size by area needs the photograph's own"
+    return Recipe.of(vars(settings)).long_side(*request.content_size)
+
+
+def style_side(request: RunRequest) -> int:
     """The long side, in pixels, at which a run reads its styles."""
-    return max(1, math.ceil(settings.size * settings.style_scale))
+    return max(1, math.ceil(picture_side(request) * request.settings.settings.style_scale))
 
 
-def pictures_of(run_settings: RunSettings) -> set[tuple[str, int]]:
+def pictures_of(request: RunRequest) -> set[tuple[str, int]]:
     """(SHA-256, long side) of every picture a run reads; the yardsticks measure the styles at the run's own size."""
-    settings = run_settings.settings
-    styles = [sha256 for sha256, _ in run_settings.style]
-    sizes = {settings.size, style_side(settings)}
-    return {(run_settings.content, settings.size), *((sha256, size) for sha256 in styles for size in sizes)}
+    styles = [sha256 for sha256, _ in request.settings.style]
+    side = picture_side(request)
+    sizes = {side, style_side(request)}
+    return {(request.settings.content, side), *((sha256, size) for sha256 in styles for size in sizes)}
 
 
-def masks_of(run_settings: RunSettings) -> set[tuple[str, int]]:
+def masks_of(request: RunRequest) -> set[tuple[str, int]]:
     """(SHA-256, long side) of every mask a run reads."""
-    return {(mask, run_settings.settings.size) for mask, _ in run_settings.regions}
+    return {(mask, picture_side(request)) for mask, _ in request.settings.regions}
 
 
-def _shares(problem: Problem) -> dict[str, float]:
-    """SHA-256 of each style -> its share of the picture, which for a region is one of its area."""
-    shares: dict[str, float] = {}
-    for source, share in problem.all_styles:
-        shares[source.key] = shares.get(source.key, 0.0) + share
-    return shares
+def _shares(request: RunRequest, problem: Problem) -> Weighted:
+    """Each style with its share of the picture, which for a region is one of its area."""
+    if not problem.regions:
+        return request.settings.style
+    weighed: dict[str, float] = {}
+    for (_, styles), region in zip(request.settings.regions, problem.regions, strict=True):
+        for sha256, share in styles:
+            weighed[sha256] = weighed.get(sha256, 0.0) + share * region.area
+    return normalised_weights(weighed)
 
 
-def _problem(run_settings: RunSettings, inputs: Inputs) -> Problem:
-    settings = run_settings.settings
-    recipe = Recipe(name=settings.recipe, size=settings.size, steps=settings.steps, init=settings.init, seed=settings.seed)  # type: ignore[arg-type]
+_CONTROLS = ("style_scale", "pooling", "padding", "colors", "style_loss", "loss", "dtype")
+
+
+def _problem(request: RunRequest, inputs: Inputs) -> Problem:
+    run_settings, settings = request.settings, request.settings.settings
+    side = picture_side(request)
 
     def source(sha256: str, long_side: int) -> Source:
-        return Source(key=sha256, pixels=inputs.pixels(sha256, long_side))
+        # Shrunk twice a picture is not quite the same as shrunk once, so targets are kept apart by what they were made from.
+        pixels = inputs.pixels(sha256, long_side)
+        return Source(key=f"{sha256} {pixels.shape[0]}x{pixels.shape[1]}", pixels=pixels)
 
     def sources(shares: Weighted) -> Styles:
-        return tuple((source(sha256, style_side(settings)), share) for sha256, share in shares)
+        return tuple((source(sha256, style_side(request)), share) for sha256, share in shares)
 
-    content = source(run_settings.content, settings.size)
+    content = source(run_settings.content, side)
     # To the photograph's shape: two pictures of nearly one aspect may differ by more than the engine allows once they are tiny.
-    masks = [resized_to(inputs.mask(sha256, settings.size), *content.pixels.shape[:2]) for sha256, _ in run_settings.regions]
+    masks = [resized_to(inputs.mask(sha256, side), *content.pixels.shape[:2]) for sha256, _ in run_settings.regions]
     regions = zip(masks, (shares for _, shares in run_settings.regions), strict=True)
-    controls = {name: getattr(settings, name) for name in ("style_scale", "pooling", "padding", "colors", "style_loss", "loss")}
     return Problem(
         content=content,
         styles=() if run_settings.regions else sources(run_settings.style),
         regions=tuple(Region(mask=mask, styles=sources(shares)) for mask, shares in regions),
-        **controls,
+        **{name: getattr(settings, name) for name in _CONTROLS},
         alpha=run_settings.alpha,
         beta=run_settings.beta,
         tv=run_settings.tv,
         content_layers=dict(run_settings.content_layers),
         style_layers=dict(run_settings.style_layers),
-        recipe=recipe,
+        # By area too the side is fixed here: the photograph that is at hand was shrunk, and its rounded shape would give another.
+        recipe=Recipe.of({**vars(settings), "size": side, "size_by": "long_side"}),
     )
+
+
+def _snapshot(request: RunRequest, shot: Shot) -> Snapshot:
+    """Without a recipe in its file: that would make the finished picture, not this one."""
+    return Snapshot(run_key=request.run_key, attempt=request.attempt, step=shot.step, picture=_picture_file(shot.pixels, {}))
 
 
 def _picture_file(pixels: np.ndarray, text: Mapping[str, str]) -> PictureFile:

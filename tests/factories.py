@@ -90,6 +90,14 @@ def finished_event(run: ClaimedRun, seed: int) -> events.Finished:
     )  # fmt: skip
 
 
+def snapshot_event(run: ClaimedRun, step: int, seed: int) -> events.Snapshot:
+    """A picture on the way of a run; equal seeds, equal pictures."""
+    picture = events.PictureFile(
+        data=picture_bytes(seed), format="png", width=96, height=64, mean_colour="#667788", thumbnail=picture_bytes(seed, form="WEBP")
+    )
+    return events.Snapshot(run_key=run.run_key, attempt=run.attempt, step=step, picture=picture)
+
+
 def made_up_workspace(folder: Path, *, betas: int = 4, name: str = "demo", unfinished: int = 0, failed: int = 0) -> Workspace:
     """2 contents x 2 styles x `betas` x 2 layer sets, all done but the last `unfinished` (queued) and the `failed` before them."""
     workspace = open_workspace(folder, create=True)

@@ -2,8 +2,14 @@
 
 from collections.abc import Callable
 
+import torch
+from torch import Tensor
+
+from sweep.transfer.objective import PackObjective
+from sweep.transfer.optimizers import Objective
 from sweep.transfer.recipe import Recipe
 from sweep.transfer.stylize import Problem, Source
+from sweep.transfer.targets import Targets
 
 Sources = Callable[..., Source]
 
@@ -20,3 +26,24 @@ def problem_of(source: Sources, **changes: object) -> Problem:
         "recipe": Recipe(size=64, steps=6),
     }
     return Problem(**{**usual, **changes})
+
+
+def objective_of(problem: Problem, targets: Targets, size: tuple[int, int]) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    """The objective of one picture: its value (a scalar) and its losses (3,)."""
+    pack = PackObjective([problem], targets, size)
+
+    def objective(image: Tensor) -> tuple[Tensor, Tensor]:
+        totals, losses = pack(image)
+        return totals[0], losses[0]
+
+    return objective
+
+
+def bowls(targets: Tensor, steepness: Tensor) -> Objective:
+    """A quadratic for each picture, with its minimum at `targets`."""
+
+    def objective(images: Tensor) -> tuple[Tensor, Tensor]:
+        values = (steepness * (images - targets).square()).sum(dim=(1, 2, 3))
+        return values, torch.stack([values, values, values], dim=1).detach()
+
+    return objective

@@ -16,7 +16,7 @@ HOUSES = ("sweep", "db", "gallery")
 # `sweep` alone is the version number.
 MAY_KNOW = {
     "sweep.errors": set(),
-    "sweep.combination": set(),
+    "sweep.combination": {"sweep.transfer.controls"},
     "sweep.events": {"sweep.transfer.curve"},
     "sweep.yaml_file": {"sweep.errors"},
     "sweep.transfer": {"sweep.transfer", "sweep.errors"},
@@ -35,6 +35,13 @@ MAY_KNOW = {
         "sweep.axes",
         "sweep.pictures",
         "sweep.styles",
+        "sweep.spec_checks",
+        "sweep.combination",
+        "sweep.yaml_file",
+        "sweep.errors",
+    },
+    "sweep.spec_checks": {
+        "sweep.axes",
         "sweep.combination",
         "sweep.yaml_file",
         "sweep.transfer.presets",
@@ -52,7 +59,7 @@ MAY_KNOW = {
     "sweep.driver_inputs": {"db", "sweep.inputs", "sweep.transfer", "sweep.errors"},
     "sweep.cli": {"sweep", "db", "gallery"},
     "db": {"db", "sweep.combination", "sweep.events", "sweep.errors"},
-    "gallery": {"gallery", "db", "sweep.combination", "sweep.spec", "sweep.yaml_file", "sweep.errors"},
+    "gallery": {"gallery", "db", "sweep.combination", "sweep.spec", "sweep.yaml_file", "sweep.transfer.controls", "sweep.errors"},
 }
 
 # Package of others -> the only rooms that may import it.

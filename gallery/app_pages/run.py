@@ -8,12 +8,13 @@ import streamlit as st
 from db.queries import PARAMETERS
 from gallery.charts import loss_chart
 from gallery.components.facts import Fact, facts
+from gallery.components.filmstrip import filmstrip
 from gallery.components.pictures import pictures
 from gallery.filters import FilterSpec
 from gallery.links import url_params
 from gallery.reading import calm, command, reading
 from gallery.routes import original_url
-from gallery.run_view import NoSuchRun, RunView, input_pictures, main_picture, read_run, recipe_yaml
+from gallery.run_view import NoSuchRun, RunView, film, input_pictures, main_picture, read_run, recipe_yaml
 from gallery.wording import NOTHING, STATE_LABELS, YARDSTICK_LABELS, YARDSTICK_MEANINGS, age, duration, label, number, plain, shown
 
 REFRESH_SECONDS = 4
@@ -80,6 +81,7 @@ def body(run: RunView) -> None:
     left, right = st.columns([5, 3], gap="large")
     with left:
         pictures(main_picture(run), input_pictures(run))
+        snapshots(run)
         curve(run)
         attempts(run)
     with right:
@@ -102,6 +104,14 @@ def state_note(run: RunView) -> None:
         st.info(f"{STATE_LABELS[result.state]}. This page follows it.")
 
 
+def snapshots(run: RunView) -> None:
+    """How the picture came about, where the sweep's file asks for it."""
+    frames = film(run)
+    if frames:
+        st.subheader("Snapshots", anchor=False)
+        filmstrip(frames)
+
+
 def yardsticks(run: RunView) -> None:
     result = run.result
     if result.state != "done":
@@ -117,7 +127,9 @@ def yardsticks(run: RunView) -> None:
 def parameters(run: RunView) -> None:
     st.subheader("Parameters", anchor=False)
     own = run.result.parameters
-    rows = [Fact(name=label(name), value=shown(name, own[name])) for name in PARAMETERS]
+    # Of the numbers that only one of the recipes has, those that were given.
+    told = [name for name in PARAMETERS if name == "steps" or own[name] is not None]
+    rows = [Fact(name=label(name), value=shown(name, own[name])) for name in told]
     layers = [
         Fact(
             name=f"{side.capitalize()} layers",

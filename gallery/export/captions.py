@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 from db.queries import PARAMETERS, Result
+from sweep.combination import Settings
 
-_SILENT = {"init": "content", "tv": 0, "seed": 0, "steps": None, "style_scale": 1, "colors": "style", "loss": "relative"}
-_SILENT |= {"style_loss": "gram", "pooling": "max", "padding": "zero"}
+_SPOKEN = ("network", "network_hash", "recipe", "size")
+_SILENT = {field.name: field.default for field in fields(Settings) if field.name not in _SPOKEN} | {"stop": "off"}
 """Constant parameters at these values are not worth a word."""
 
 

@@ -6,7 +6,7 @@ from xml.sax.saxutils import escape
 
 from gallery.export.png import with_text_chunks
 from gallery.export.recipe import KEYWORD, Recipe, tool
-from sweep.combination import canonical_json
+from sweep.combination import Settings, canonical_json
 
 XMP_KEYWORD = "XML:com.adobe.xmp"
 
@@ -51,10 +51,20 @@ def parameters_line(recipe: Recipe) -> str:
         "Layers": recipe["layers"]["name"].replace(",", " "),
         "Init": settings["init"],
         "TV": f"{settings['tv']:g}" if settings["tv"] else None,
+        **_departures(settings),
         "Run": recipe["run_key"],
         "Version": tool(),
     }
     return f"{title(recipe)}\n{_clean(', '.join(f'{name}: {value}' for name, value in pairs.items() if value is not None))}"
+
+
+def _departures(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Every other control that is not neutral, under its own name."""
+    said = {name: value for name, value in Settings.of(settings).departures().items() if name not in _SAID}
+    return said | ({"stop": Settings.of(settings).stop} if "stop" in said else {})
+
+
+_SAID = ("steps", "recipe", "seed", "size", "network", "network_hash", "init", "tv")
 
 
 def xmp(recipe: Recipe) -> str:

@@ -3,14 +3,15 @@
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
-from typing import Any
+from dataclasses import asdict, fields
+from typing import Any, get_args
 
 from db.queries import Result
 from gallery.export.names import basename
 from sweep import __version__
 from sweep.combination import MAX_REGIONS, Combination, LayerSet, Settings, Weights, canonical_regions, mean_shares
 from sweep.errors import InputError
+from sweep.transfer.controls import Stop
 
 SCHEMA = "stylesweep-run/1"
 KEYWORD = "stylesweep"
@@ -18,6 +19,8 @@ KEYWORD = "stylesweep"
 Recipe = dict[str, Any]
 
 _SETTINGS = {field.name: field.default for field in fields(Settings)}
+_KINDS: dict[str, Any] = {field.name: (get_args(field.type) or (field.type,))[0] for field in fields(Settings)}
+"""int, float, str or Stop: that of a setting which is None where it is left to the recipe, too."""
 _HASH = re.compile(r"[0-9a-f]{64}")
 _RUN_KEY = re.compile(r"r1-[0-9a-f]{40}")
 
@@ -47,7 +50,8 @@ def recipe_of(result: Result, names: Mapping[str, str]) -> Recipe:
         "alpha": own["alpha"],
         "beta": own["beta"],
         "layers": {"name": own["layers"], "content": dict(run["content_layers"]), "style": dict(run["style_layers"])},
-        "settings": {name: own.get(name, run.get(name, default)) for name, default in _SETTINGS.items()},
+        # The combination's columns hold `stop` in words.
+        "settings": {name: own.get(name, run.get(name, default)) for name, default in _SETTINGS.items()} | {"stop": run.get("stop")},
         "yardsticks": {"protocol": result.protocol, **result.yardsticks},
         "tool": tool(),
     }
@@ -81,7 +85,7 @@ def combination_of(recipe: Recipe) -> Combination:
         alpha=recipe["alpha"],
         beta=recipe["beta"],
         layers=LayerSet(content=_pairs(layers["content"]), style=_pairs(layers["style"]), name=layers["name"]),
-        settings=Settings(**recipe["settings"]),
+        settings=Settings.of(recipe["settings"]),
     )
 
 
@@ -148,13 +152,23 @@ def _settings(here: "_Reader") -> dict[str, Any]:
     for name, default in _SETTINGS.items():
         if name not in here.value or (default is None and here.value[name] is None):
             found[name] = default
-        elif isinstance(default, str):
+        elif _KINDS[name] is str:
             found[name] = here.text(name)
-        elif isinstance(default, float):
+        elif _KINDS[name] is float:
             found[name] = here.number(name)
-        else:
+        elif _KINDS[name] is int:
             found[name] = int(here.number(name, whole=True))
+        else:
+            found[name] = _stop(here.inside(name))
     return found
+
+
+def _stop(here: "_Reader") -> dict[str, Any]:
+    below, per = here.number("below"), int(here.number("per", whole=True))
+    try:
+        return asdict(Stop(below=below, per=per))
+    except InputError as error:
+        raise InputError(f"{here.file}: {error}") from error
 
 
 def _yardsticks(here: "_Reader") -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from PIL import Image
 
 from db.artifacts import storage_error, write_durably
+from db.browse import NUMBERS
 from db.models import Sweep
 from db.queries import PARAMETERS, RISING, Result, results, sweep_named
 from db.workspace import Workspace
@@ -58,7 +59,7 @@ def chosen_axes(found: Sequence[Result]) -> tuple[str | None, str | None]:
     counts = {name: len({result.parameters[name] for result in found}) for name in PARAMETERS if name not in ("content", "style")}
     by_count = sorted((name for name, count in counts.items() if count > 1), key=lambda name: -counts[name])
     # A parameter of numbers reads best along the columns when both have as many values.
-    if len(by_count) > 1 and counts[by_count[0]] == counts[by_count[1]] and by_count[0] in ("layers", "network", "recipe", "init"):
+    if len(by_count) > 1 and counts[by_count[0]] == counts[by_count[1]] and by_count[0] not in NUMBERS:
         by_count[:2] = by_count[1::-1]
     columns = by_count[0] if by_count else None
     return (by_count[1] if len(by_count) > 1 else None), columns

@@ -153,7 +153,7 @@ def inspect(file: Annotated[Path, typer.Argument(help="A picture made by stylesw
 def rerun(
     what: Annotated[str, typer.Argument(metavar="FILE|RUN", help="A picture, a recipe, or a run key or its beginning.")],
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
-    size: Annotated[int | None, typer.Option(min=16, help="Another long side, in pixels.")] = None,
+    size: Annotated[int | None, typer.Option(min=16, help="Another size, in pixels, as `size` in a sweep's file.")] = None,
     address: Annotated[str, typer.Option(help="As for `run`.")] = "local",
     inputs: Annotated[Path | None, typer.Option("--inputs", help="A folder to look for the input pictures in.")] = None,
 ) -> None:

@@ -72,6 +72,8 @@ class Terminal:
             if event.device.startswith("cpu") and run.resources.get("gpus"):
                 self._bar.console.print(f"{run.run_key[:11]} asked for a GPU, but torch finds none on {event.node}: it runs on the CPU.")
             return
+        if isinstance(event, events.Snapshot):
+            return
         self._last.pop(event.run_key, None)
         if state == "queued":
             self._bar.console.print(f"{run.run_key[:11]} {_title(run)}: {getattr(event, 'error', '')}; it is queued again.", soft_wrap=True)

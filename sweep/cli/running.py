@@ -136,6 +136,7 @@ def run(path: Path, options: RunOptions) -> int:
     resources = spec.resources.model_dump() | {
         "limits": spec.limits.model_dump(exclude_none=True),
         "weights": own_weights(spec, prepared.network_hash),
+        "snapshots": spec.snapshots,
     }
     record = SweepRecord(
         name=made.name, spec_text=prepared.spec.text, spec_path=str(path.absolute()), search_seed=None, resources=resources

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal, get_args
 
 from sweep.errors import InputError
@@ -13,6 +14,7 @@ Padding = Literal["zero", "replicate"]
 Colors = Literal["style", "content", "matched"]
 StyleLoss = Literal["gram", "wasserstein", "moments"]
 Loss = Literal["relative", "gatys", "johnson"]
+Dtype = Literal["float32", "bfloat16"]
 STYLE_SCALES = (0.05, 20.0)
 
 
@@ -45,6 +47,11 @@ class Stop:
             raise InputError(f"stop.below must be a fraction between 0 and 1 (0.005 is half a percent), not {self.below!r}.")
         if self.per < 1:
             raise InputError(f"stop.per must be at least 1 step, not {self.per!r}.")
+
+    def __str__(self) -> str:
+        """'0.5 % per 25 steps', exactly: two that differ read differently."""
+        percent = (Decimal(repr(self.below)) * 100).normalize()
+        return f"{percent if percent < 1 else format(percent, 'f')} % per {self.per} step{'' if self.per == 1 else 's'}"
 
     def reached(self, objective: list[float]) -> bool:
         """Whether to stop after these values of a scale's objective, one per step."""

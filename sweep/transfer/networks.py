@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sweep.errors import InputError
-from sweep.transfer.controls import Padding, Pooling, check_choice
+from sweep.transfer.controls import Dtype, Padding, Pooling, check_choice
 from sweep.transfer.presets import check_layers, layer_names, network_info
 from sweep.transfer.weights import Weights
 
@@ -40,6 +40,7 @@ class Features(nn.Module):
         self.names = names[: names.index(deepest) + 1]
         self.pooling: Pooling = "max"
         self.padding: Padding = "zero"
+        self.dtype: Dtype = "float32"
         self._bgr = info.bgr
         self._scale = info.scale
         self.register_buffer("_mean", torch.tensor(info.mean).view(1, 3, 1, 1))
@@ -47,21 +48,28 @@ class Features(nn.Module):
         self.convs = nn.ModuleDict({name: _conv(weights, name) for name in self.names if name.startswith("conv")})
         self.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def variant(self, pooling: Pooling, padding: Padding) -> Self:
-        """The same network, its weights shared, with other pools or another padding; itself where neither differs.
+    def variant(self, pooling: Pooling, padding: Padding, dtype: Dtype = "float32") -> Self:
+        """The same network, its weights shared, with other pools, another padding or precision; itself where none differs.
 
         pooling: the maximum, mean or root mean square of each 2 x 2 positions, the latter two rescaled (POOLING_SCALES).
         padding: what every convolution sees past the edges: zeros, or the edge repeated. Repeated before the first one only, as
         in style-transfer-pytorch, the rim that zeros leave around a picture stays; before all of them it goes.
+        dtype: in which convolutions, relus and pools compute; bfloat16 halves their memory, and their time where the device has
+        units for it. The features handed out are float32 always: Gram matrices and losses are sums over many positions, for
+        which the 8 bits of a bfloat16's fraction are too few.
         Raises InputError for other names.
         """
         check_choice(pooling, Pooling, "There is no pooling {}")
         check_choice(padding, Padding, "There is no padding {}")
-        if (pooling, padding) == (self.pooling, self.padding):
+        check_choice(dtype, Dtype, "A network cannot compute in {}")
+        if (pooling, padding, dtype) == (self.pooling, self.padding, self.dtype):
             return self
         other = copy.copy(self)
-        other.pooling, other.padding = pooling, padding
-        other.content_hash = f"{self.content_hash}/{pooling}/{padding}"
+        if dtype != self.dtype:
+            other._modules = self._modules.copy()  # the copy is shallow: setting its convolutions must leave ours alone
+            other.convs = copy.deepcopy(self.convs).to(torch.bfloat16 if dtype == "bfloat16" else torch.float32)
+        other.pooling, other.padding, other.dtype = pooling, padding, dtype
+        other.content_hash = f"{self.content_hash}/{pooling}/{padding}" + ("" if dtype == "float32" else f"/{dtype}")
         return other
 
     def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
@@ -70,14 +78,14 @@ class Features(nn.Module):
         Raises InputError for a layer that is unknown or past this network's end, and for a picture too small for a pool.
         """
         wanted = set(layers)
-        self._check(wanted, image)
+        self.check(wanted, (image.shape[-2], image.shape[-1]))
         last = max(wanted, key=self.names.index)
         taps: dict[str, Tensor] = {}
         hidden = self._normalised(image)
         for name in self.names:
             hidden = self._layer(name, hidden, keep_input=f"conv{name[4:]}" in wanted)
             if name in wanted:
-                taps[name] = hidden
+                taps[name] = hidden.float() if self.dtype == "bfloat16" else hidden
             if name == last:
                 break
         return taps
@@ -107,9 +115,10 @@ class Features(nn.Module):
     def _normalised(self, image: Tensor) -> Tensor:
         image = image.flip(1) if self._bgr else image
         normal = (image * self._scale - self._mean) / self._std
-        return normal.contiguous(memory_format=torch.channels_last)
+        return (normal.bfloat16() if self.dtype == "bfloat16" else normal).contiguous(memory_format=torch.channels_last)
 
-    def _check(self, wanted: set[str], image: Tensor) -> None:
+    def check(self, wanted: set[str], size: tuple[int, int]) -> None:
+        """Raise InputError unless these layers can be had of a picture of that (height, width)."""
         allowed = [name for name in self.names if not name.startswith("pool")]
         unknown = sorted(wanted.difference(allowed))
         if unknown or not wanted:
@@ -117,7 +126,7 @@ class Features(nn.Module):
             raise InputError(f"Layer {asked} of {self.network} was asked for; available are {', '.join(allowed)}.")
         last = max(wanted, key=self.names.index)
         pools = sum(name.startswith("pool") for name in self.names[: self.names.index(last)])
-        height, width = image.shape[-2:]
+        height, width = size
         if min(height, width) < 2**pools:
             raise InputError(
                 f"A picture of {width} x {height} pixels is too small for layer {last}: "

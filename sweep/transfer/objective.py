@@ -1,4 +1,4 @@
-"""The objective of one scale: what alpha, beta and tv weigh, with its constant targets.
+"""The objective of one scale for a pack of runs: what alpha, beta and tv weigh, with its constant targets.
 
 Three losses share it; with F, P the features of picture and photograph, N channels, M positions, and G, A Gram matrices divided
 by M (so that the style may have another size; where it has the same they are the papers' divided by M):
@@ -12,23 +12,27 @@ by M (so that the style may have another size; where it has the same they are th
 The published ones are in the units of their time: features of a network whose input runs from 0 to 255. Those of a network
 with a normalised input (vgg19) are multiplied by the ratio of the units, about 58: a VGG's features grow nearly in proportion
 to its input, and alpha and beta of the papers then mean what they meant there. Their tv is ours, not theirs.
+
+The pictures of a pack go through the network together; contents, styles, weights, layer sets, regions and losses may differ. No
+term mixes two pictures, so each picture's gradient is that of its own objective, whatever becomes of the others.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import torch
 from torch import Tensor
 
-from sweep.transfer.controls import Loss
-from sweep.transfer.losses import content_bound, energy, gram_matrix, relative_content_loss, tv_loss, weighted_mean
+from sweep.transfer.controls import StyleLoss
+from sweep.transfer.losses import content_bound, energy, tv_loss
 from sweep.transfer.presets import network_info
 from sweep.transfer.problem import Problem, Region, Styles
-from sweep.transfer.style_losses import Distance, blended, guide_of, relative_distance
+from sweep.transfer.style_losses import Distance, GramDistance, blended, guide_of, relative_distance, stacked
 from sweep.transfer.targets import Targets
 
 _WHOLE: Final = 1.0
+Layers = Mapping[str, float]
 
 
 def caffe_units(network: str) -> float:
@@ -37,82 +41,148 @@ def caffe_units(network: str) -> float:
     return 255 * sum(info.std) / len(info.std) / info.scale
 
 
-@dataclass(frozen=True, kw_only=True)
-class _StyleTerm:
-    """The style of the picture or of a region, by layer; `share` is the area."""
+@dataclass(frozen=True, eq=False)
+class _Term:
+    """One layer's part of the content or of the style loss, for those pictures of the pack that have it.
 
-    share: float
-    guides: Mapping[str, Tensor | None]
-    distances: Mapping[str, Distance]
+    `rows`: which (None: all, in order); `weights` (R,). Where the loss counts for nothing in the objective (its alpha or beta
+    is 0) it is only looked at: it costs no backward pass, and its NaN stays its own.
+    """
 
-    def value(self, taps: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
-        parts = [self.distances[layer](taps[layer], self.guides[layer]) for layer in weights]
-        return weighted_mean(parts, list(weights.values())) * self.share
+    layer: str
+    rows: Tensor | None
+    weights: Tensor
+    distance: Callable[[Tensor], Tensor]
+    counts: bool
+
+    def add_to(self, losses: Tensor, taps: Mapping[str, Tensor]) -> Tensor:
+        features = taps[self.layer]
+        if self.rows is not None:
+            features = features.index_select(0, self.rows)
+        if not self.counts:
+            with torch.no_grad():
+                value = self.weights * self.distance(features.detach())
+        else:
+            value = self.weights * self.distance(features)
+        return losses + value if self.rows is None else losses.index_add(0, self.rows, value)
 
 
-class PictureObjective:
-    """Called with a picture (1, 3, H, W): the value to minimise, and the three unweighted losses (content, style, tv)."""
+class PackObjective:
+    """Called with pictures (B, 3, H, W), one for each problem: what each minimises (B,), and its unweighted losses (B, 3).
 
-    def __init__(self, problem: Problem, targets: Targets, size: tuple[int, int]) -> None:
-        self._features, self._problem, self._targets, self.size = targets.network, problem, targets, size
-        # In one order, whatever that of the problem: sums of floats depend on it, and equal layers give the bit-equal picture.
-        self._content_layers = dict(sorted(problem.content_layers.items()))
-        self._style_layers = dict(sorted(problem.style_layers.items()))
-        self._layers = {*problem.content_layers, *problem.style_layers}
+    The losses are content, style and tv, without a graph. `size` is (H, W).
+    """
+
+    def __init__(self, problems: Sequence[Problem], targets: Targets, size: tuple[int, int]) -> None:
+        self._features, self._problems, self._targets, self.size = targets.network, problems, targets, size
+        self._layers = {layer for problem in problems for layer in (*problem.content_layers, *problem.style_layers)}
         self._units = caffe_units(targets.network.network)
+        self._made: dict[tuple[object, ...], Distance] = {}
+        self._content = self._content_terms()
+        self._style = self._style_terms()
+        sample = next(iter(targets.features(problems[0].content, size, problems[0].content_layers).values()))
+        weights = torch.tensor([_weights(problem) for problem in problems], dtype=sample.dtype, device=sample.device)
         # Times the number of pixels: the gradient of a mean over positions falls as 1/pixels, and L-BFGS would stand still.
         # The paper's content loss is a sum: its gradient does not fall.
-        self._factor = 1 if problem.loss == "gatys" else size[0] * size[1]
-        self._content = targets.features(problem.content, size, problem.content_layers)
-        self._bounds = {layer: self._content_bound(target) for layer, target in self._content.items()}
-        regions = [None if region.whole else region for region in problem.regions] or [None]
-        styles = [region.styles for region in problem.regions] or [problem.styles]
-        self._terms = [self._term(region, own) for region, own in zip(regions, styles, strict=True)]
+        factors = [1 if problem.loss == "gatys" else size[0] * size[1] for problem in problems]
+        self._weights = weights * torch.tensor(factors, dtype=sample.dtype, device=sample.device)[:, None]
+        self._smooths = any(problem.tv for problem in problems)
 
-    def __call__(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        taps = self._features(image, self._layers)
-        content = weighted_mean(
-            [relative_content_loss(taps[layer], self._content[layer], self._bounds[layer]) for layer in self._content_layers],
-            list(self._content_layers.values()),
-        )
-        style = self._terms[0].value(taps, self._style_layers)
-        for term in self._terms[1:]:
-            style = style + term.value(taps, self._style_layers)
-        losses = (content, style, tv_loss(image))
-        # A term of weight 0 is left out rather than multiplied by 0: it costs no backward pass and its NaN stays its own.
-        total = torch.stack([weight * loss for weight, loss in zip(self._weights, losses, strict=True) if weight]).sum()
-        return total * self._factor, torch.stack(losses).detach()
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        taps = self._features(images, self._layers)
+        content = style = images.new_zeros(len(self._problems))
+        for term in self._content:
+            content = term.add_to(content, taps)
+        for term in self._style:
+            style = term.add_to(style, taps)
+        losses = torch.stack([content, style, tv_loss(images if self._smooths else images.detach())], dim=1)
+        # Left out rather than multiplied by 0, for the same reason as a term that does not count.
+        totals = torch.where(self._weights > 0, self._weights * losses, 0).sum(1)
+        return totals, losses.detach()
 
-    @property
-    def _weights(self) -> tuple[float, float, float]:
-        return self._problem.alpha, self._problem.beta, self._problem.tv
+    def _content_terms(self) -> list[_Term]:
+        found: dict[tuple[str, bool], list[tuple[int, float, Tensor, Tensor]]] = {}
+        for row, problem in enumerate(self._problems):
+            targets = self._targets.features(problem.content, self.size, problem.content_layers)
+            for layer, share in shares(problem.content_layers).items():
+                bound = self._content_bound(problem, targets[layer])
+                found.setdefault((layer, problem.alpha > 0), []).append((row, share, targets[layer], bound))
+        terms = []
+        for (layer, counts), parts in sorted(found.items()):
+            target, bound = (_together([part[place] for part in parts]) for place in (2, 3))  # type: ignore[misc]
+            rows, weights = self._rows(parts, like=target)
+            terms.append(_Term(layer, rows, weights, _distance_to(target, bound), counts))
+        return terms
 
-    def value_of(self, losses: list[float]) -> float:
-        """The objective, but for a constant factor, from the three unweighted losses."""
-        return sum(weight * loss for weight, loss in zip(self._weights, losses, strict=True) if weight)
+    def _style_terms(self) -> list[_Term]:
+        # A run's regions are in terms of their own, so that no term has a picture twice: adding up would have no fixed order.
+        found: dict[tuple[str, bool, int, StyleLoss, bool], list[tuple[int, float, Distance, Tensor | None]]] = {}
+        for row, problem in enumerate(self._problems):
+            regions = problem.regions or (None,)
+            for number, region in enumerate(regions):
+                part = None if region is None or region.whole else region
+                distances, guides = self._distances(problem, part, problem.styles if region is None else region.styles)
+                area = _WHOLE if part is None else part.area
+                for layer, share in shares(problem.style_layers).items():
+                    key = (layer, problem.beta > 0, number, problem.style_loss, part is not None)
+                    found.setdefault(key, []).append((row, share * area, distances[layer], guides[layer]))
+        terms = []
+        for (layer, counts, _, _, guided), parts in sorted(found.items()):
+            distance = stacked([part[2] for part in parts])
+            guide = _together([part[3] for part in parts if part[3] is not None]) if guided else None
+            rows, weights = self._rows(parts, like=next(iter(vars(distance).values())))
+            terms.append(_Term(layer, rows, weights, _guided(distance, guide), counts))
+        return terms
 
-    def _content_bound(self, target: Tensor) -> Tensor:
-        if self._problem.loss == "relative":
-            return content_bound(target)
-        layers = len(self._problem.content_layers)
-        divisor = 2.0 if self._problem.loss == "gatys" else target.numel() / layers
-        return torch.tensor(divisor / self._units**2, dtype=target.dtype, device=target.device)
+    def _rows(self, parts: Sequence[tuple[int, float, object, object]], like: Tensor) -> tuple[Tensor | None, Tensor]:
+        rows = [part[0] for part in parts]
+        weights = torch.tensor([part[1] for part in parts], dtype=like.dtype, device=like.device)
+        return None if rows == list(range(len(self._problems))) else torch.tensor(rows, device=like.device), weights
 
-    def _term(self, region: Region | None, styles: Styles) -> _StyleTerm:
-        problem, mask = self._problem, None if region is None else region.place
-        target = style_target(problem, self._targets, max(self.size), styles)
-        distances: dict[str, Distance]
+    def _content_bound(self, problem: Problem, target: Tensor) -> Tensor:
+        """(1,): |P|^2, or what a published loss divides by, in the engine's units."""
         if problem.loss == "relative":
-            start = self._targets.statistics(problem.content, self.size, problem.style_layers, problem.style_loss, mask)
-            distances = {layer: relative_distance(problem.style_loss, target[layer], start[layer]) for layer in problem.style_layers}
-        else:
-            divisor = len(problem.style_layers)
-            distances = {layer: _published(problem.loss, gram, self._units, divisor) for layer, gram in target.items()}
-        if region is None or mask is None:
-            return _StyleTerm(share=_WHOLE, guides=dict.fromkeys(problem.style_layers), distances=distances)
+            return content_bound(target)
+        divisor = 2.0 if problem.loss == "gatys" else target.numel() / len(problem.content_layers)
+        return target.new_tensor([divisor / self._units**2])
+
+    def _distances(self, problem: Problem, region: Region | None, styles: Styles) -> tuple[dict[str, Distance], dict[str, Tensor | None]]:
+        """By layer: how far the picture, or a region of it, is from its style; and the region's guide."""
+        mask = None if region is None else region.place
+        own: tuple[object, ...] = (
+            problem.loss,
+            problem.style_loss,
+            problem.style_scale,
+            tuple((source.key, weight) for source, weight in styles),
+        )
+        # What the distance rests on besides: of the published losses, the number of layers; of ours, the photograph and its region.
+        relative = problem.loss == "relative"
+        own += (problem.content.key, mask and mask.key) if relative else (len(problem.style_layers),)
+        names = {layer: (*own, layer) for layer in sorted(problem.style_layers)}
+        missing = [layer for layer, name in names.items() if name not in self._made]
+        if missing:
+            target = style_target(problem, self._targets, max(self.size), styles)
+            # The photograph's own statistics are part of the relative losses' bound only.
+            start = self._targets.statistics(problem.content, self.size, missing, problem.style_loss, mask) if relative else target
+            for layer in missing:
+                self._made[names[layer]] = self._distance(problem, target[layer], start[layer])
+        if mask is None:
+            return {layer: self._made[name] for layer, name in names.items()}, dict.fromkeys(names)
         weights = mask.at(self.size, self._targets.device)
-        guides = {layer: guide_of(weights, *size) for layer, size in self._features.sizes(self.size, problem.style_layers).items()}
-        return _StyleTerm(share=region.area, guides=guides, distances=distances)
+        guides = {layer: guide_of(weights, *size) for layer, size in self._features.sizes(self.size, names).items()}
+        return {layer: self._made[name] for layer, name in names.items()}, dict(guides)
+
+    def _distance(self, problem: Problem, target: Tensor, start: Tensor) -> Distance:
+        if problem.loss == "relative":
+            return relative_distance(problem.style_loss, target, start)
+        channels = target.shape[-1]
+        divisor = 4.0 * channels**2 if problem.loss == "gatys" else float(channels**4) / len(problem.style_layers)
+        return GramDistance(target, target.new_tensor([divisor / self._units**4]))
+
+
+def value_of(problem: Problem, losses: Sequence[float]) -> float:
+    """What a problem minimises, but for a constant factor, from its three unweighted losses."""
+    return sum(weight * loss for weight, loss in zip(_weights(problem), losses, strict=True) if weight)
 
 
 def style_target(problem: Problem, targets: Targets, long_side: int, styles: Styles) -> dict[str, Tensor]:
@@ -126,12 +196,25 @@ def style_target(problem: Problem, targets: Targets, long_side: int, styles: Sty
     return {layer: blended(kind, [(found[layer], weight) for found, weight in each]) for layer in problem.style_layers}
 
 
-def _published(loss: Loss, target: Tensor, units: float, layers: int) -> Distance:
-    channels = target.shape[-1]
-    divisor = 4.0 * channels**2 if loss == "gatys" else float(channels**4) / layers
-    factor = units**4 / divisor
+def shares(layers: Layers) -> dict[str, float]:
+    """Layer weights scaled to sum 1, sorted: sums of floats depend on their order, and equal layers give the bit-equal picture."""
+    total = float(sum(layers.values()))
+    return {layer: layers[layer] / total for layer in sorted(layers)}
 
-    def distance(features: Tensor, guide: Tensor | None) -> Tensor:
-        return energy(gram_matrix(features, guide) - target) * factor
 
-    return distance
+def _weights(problem: Problem) -> tuple[float, float, float]:
+    return problem.alpha, problem.beta, problem.tv
+
+
+def _together(tensors: Sequence[Tensor]) -> Tensor:
+    """One batch of the tensors (1, ...); the one itself where all are the same, so that a shared photograph is held once."""
+    first = tensors[0]
+    return first if all(one is first for one in tensors) else torch.cat(list(tensors))
+
+
+def _distance_to(target: Tensor, bound: Tensor) -> Callable[[Tensor], Tensor]:
+    return lambda features: energy(features - target) / bound
+
+
+def _guided(distance: Distance, guide: Tensor | None) -> Callable[[Tensor], Tensor]:
+    return lambda features: distance(features, guide)

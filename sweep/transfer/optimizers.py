@@ -1,140 +1,110 @@
-"""The two optimisers. Both hold the picture in [0, 1] units and are given an objective to minimise."""
+"""What an optimiser of a pack of pictures is, and Adam. Pictures are held in [0, 1] units; an objective to minimise is handed in."""
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from sweep.transfer.presets import GATYS, PYRAMID, GatysNumbers, PyramidNumbers
+from sweep.transfer.presets import PYRAMID, PyramidNumbers
 
-# The value to minimise (a scalar with a graph) and the unweighted losses (content, style, tv), detached.
+# Of pictures (B, 3, H, W): the values to minimise (B,), with a graph, and the unweighted losses (B, 3: content, style, tv), without.
 Objective = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
-class Optimizer(Protocol):
-    """One picture being optimised."""
+class PackOptimizer(Protocol):
+    """Pictures (B, 3, H, W) being optimised, each by itself: none depends on who else is in the pack."""
 
-    start_gradient: Tensor | None  # largest absolute gradient at the first step, kept on the device
+    @property
+    def start_gradient(self) -> Tensor | None:
+        """(B,): the largest absolute gradient at each picture's first step, on the device; None before it."""
 
-    def step(self, objective: Objective) -> Tensor:
-        """One step; the unweighted losses (3,) of the picture that it started from, still on the device."""
+    def advance(self, objective: Objective) -> tuple[Tensor, Sequence[int]]:
+        """One evaluation of the objective. Which pictures ended a step with it, and the losses (B, 3) that those steps started from.
+
+        The losses stay on the device; rows of other pictures mean nothing.
+        """
 
     def picture(self) -> Tensor:
-        """The picture to show or save now, (1, 3, H, W) in [0, 1]."""
+        """The pictures to show or save now, in [0, 1]."""
+
+    def parts(self) -> list[Self]:
+        """One optimiser for each picture, with its state."""
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The inverse of `parts`."""
 
 
-class PyramidAdam:
+class PackAdam:
     """Adam (Kingma and Ba 2015) on the pixels, clamped to [0, 1] after each step, with a bias-corrected averaged iterate.
 
     The recipe follows what K. Crowson's style-transfer-pytorch found to work: moments are carried from scale to scale.
     """
 
-    def __init__(self, image: Tensor, numbers: PyramidNumbers = PYRAMID) -> None:
+    def __init__(self, images: Tensor, numbers: PyramidNumbers = PYRAMID) -> None:
         self._numbers = numbers
-        self.image = image.detach().clone()
+        self.images = images.detach().clone()
         self.start_gradient: Tensor | None = None
-        self._first = torch.zeros_like(self.image)
-        self._second = torch.zeros_like(self.image)
-        self._steps = 0
-        self._restart_average()
+        self._first = torch.zeros_like(self.images)
+        self._second = torch.zeros_like(self.images)
+        # Powers of the decays, by which zeros are corrected: on the device and by picture, as some of a pack may have taken more steps.
+        ones = images.new_ones((len(images), 1, 1, 1), dtype=torch.float64)
+        self._first_power = self._second_power = ones
+        self._average, self._average_power = torch.zeros_like(self.images), ones
 
-    def step(self, objective: Objective) -> Tensor:
-        """See Optimizer."""
-        image = self.image.requires_grad_()
-        total, losses = objective(image)
-        (gradient,) = torch.autograd.grad(total, image)
-        self.image = image.detach()
+    def advance(self, objective: Objective) -> tuple[Tensor, Sequence[int]]:
+        """See PackOptimizer. Every picture ends a step; nothing waits for the device."""
+        images = self.images.requires_grad_()
+        totals, losses = objective(images)
+        (gradient,) = torch.autograd.grad(totals.sum(), images)
+        self.images = images.detach()
         if self.start_gradient is None:
-            self.start_gradient = gradient.abs().amax()
+            self.start_gradient = gradient.abs().amax(dim=(1, 2, 3))
         self._update(gradient)
-        return losses
+        return losses, range(len(self.images))
 
     def picture(self) -> Tensor:
-        """The averaged iterate of this scale; before the first step, the picture itself."""
-        if self._averaged_steps == 0:
-            return self.image
-        return (self._average / (1 - self._numbers.averaging**self._averaged_steps)).clamp(0, 1)
+        """The averaged iterates of this scale; before the first step, the pictures themselves."""
+        seen = self._average_power < 1
+        average = self._average / torch.where(seen, 1 - self._average_power, 1).to(self.images.dtype)
+        return torch.where(seen, average, self.images).clamp(0, 1)
 
-    def move_to(self, image: Tensor) -> None:
-        """Go on at another scale from that picture; the moments are resampled with it, the average starts anew."""
-        size = image.shape[-2:]
+    def move_to(self, images: Tensor) -> None:
+        """Go on at another scale from those pictures; the moments are resampled with them, the average starts anew."""
+        size = images.shape[-2:]
         self._first = interpolate(self._first, size, mode="bicubic", align_corners=False)
         # Bicubic would make some of the squares negative.
         self._second = interpolate(self._second, size, mode="bilinear", align_corners=False)
-        self.image = image.detach().clone()
-        self._restart_average()
+        self.images = images.detach().clone()
+        self._average, self._average_power = torch.zeros_like(self.images), torch.ones_like(self._first_power)
+
+    def parts(self) -> list["PackAdam"]:
+        """See PackOptimizer."""
+        found = []
+        for row in range(len(self.images)):
+            part = PackAdam.__new__(PackAdam)
+            vars(part).update({name: value[row : row + 1] if isinstance(value, Tensor) else value for name, value in vars(self).items()})
+            found.append(part)
+        return found
+
+    @classmethod
+    def joined(cls, parts: Sequence["PackAdam"]) -> "PackAdam":
+        """See PackOptimizer. All of equal numbers."""
+        whole = cls.__new__(cls)
+        for name, value in vars(parts[0]).items():
+            setattr(whole, name, torch.cat([vars(part)[name] for part in parts]) if isinstance(value, Tensor) else value)
+        return whole
 
     def _update(self, gradient: Tensor) -> None:
         decay, decay_squares = self._numbers.betas
-        self._steps += 1
+        dtype = gradient.dtype
+        self._first_power, self._second_power = self._first_power * decay, self._second_power * decay_squares
         self._first.lerp_(gradient, 1 - decay)
         self._second.mul_(decay_squares).addcmul_(gradient, gradient, value=1 - decay_squares)
-        spread = (self._second / (1 - decay_squares**self._steps)).sqrt_().add_(self._numbers.epsilon)
-        rate = self._numbers.learning_rate / (1 - decay**self._steps)
-        self.image.addcdiv_(self._first, spread, value=-rate).clamp_(0, 1)
-        self._average.lerp_(self.image, 1 - self._numbers.averaging)
-        self._averaged_steps += 1
-
-    def _restart_average(self) -> None:
-        self._average = torch.zeros_like(self.image)
-        self._averaged_steps = 0
-
-
-class WolfeLBFGS:
-    """torch's L-BFGS with a strong-Wolfe line search, one step at a time, as in Gatys et al. 2016.
-
-    The tolerances are 0: torch's defaults take the small gradients of relative losses for convergence and return the
-    photograph. The picture is not clamped while it is optimised (a clamp in the closure breaks the line search), only shown so.
-    """
-
-    def __init__(self, image: Tensor, numbers: GatysNumbers = GATYS) -> None:
-        self._numbers = numbers
-        self.image = image.detach().clone(memory_format=torch.contiguous_format).requires_grad_()
-        self.start_gradient: Tensor | None = None
-        self._at: Tensor | None = None  # the picture of the evaluation below
-        self._evaluation: tuple[Tensor, Tensor, Tensor] | None = None
-        self._restart()
-
-    def step(self, objective: Objective) -> Tensor:
-        """See Optimizer. Costs about GATYS.evaluations_per_step evaluations of the objective."""
-        losses: list[Tensor] = []
-
-        def closure() -> Tensor:
-            total, parts, gradient = self._evaluate(objective)
-            losses.append(parts)
-            self.image.grad = gradient.clone(memory_format=torch.contiguous_format)
-            return total
-
-        before = self.image.detach().clone()
-        self._lbfgs.step(closure)  # type: ignore[no-untyped-call]
-        if torch.equal(before, self.image.detach()):
-            self._restart()  # a memory that points nowhere is worth less than the gradient
-        return losses[0]
-
-    def picture(self) -> Tensor:
-        """See Optimizer."""
-        return self.image.detach().clamp(0, 1)
-
-    def _evaluate(self, objective: Objective) -> tuple[Tensor, Tensor, Tensor]:
-        # A step begins where the line search before it ended: that evaluation is still at hand.
-        if self._evaluation is None or self._at is None or not torch.equal(self._at, self.image.detach()):
-            total, parts = objective(self.image)
-            (gradient,) = torch.autograd.grad(total, self.image)
-            self._at = self.image.detach().clone()
-            self._evaluation = total.detach(), parts, gradient
-            if self.start_gradient is None:
-                self.start_gradient = gradient.abs().amax()
-        return self._evaluation
-
-    def _restart(self) -> None:
-        self._lbfgs = torch.optim.LBFGS(
-            [self.image],
-            max_iter=1,
-            max_eval=25,
-            tolerance_grad=0.0,
-            tolerance_change=0.0,
-            history_size=self._numbers.history,
-            line_search_fn="strong_wolfe",
-        )
+        spread = (self._second / (1 - self._second_power).to(dtype)).sqrt_().add_(self._numbers.epsilon)
+        rate = (self._numbers.learning_rate / (1 - self._first_power)).to(dtype)
+        self.images.addcdiv_(self._first * rate, spread, value=-1).clamp_(0, 1)
+        self._average.lerp_(self.images, 1 - self._numbers.averaging)
+        self._average_power = self._average_power * self._numbers.averaging

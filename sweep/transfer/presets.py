@@ -130,16 +130,23 @@ LAYER_SETS: Final[dict[str, tuple[Layers, Layers]]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class PyramidNumbers:
-    """Recipe `pyramid`: Adam from small to large. `steps` belongs to the smallest scale; every later one takes half."""
+    """Recipe `pyramid`: Adam from small to large. `steps` belongs to the smallest scale; `later_steps` None: half of these."""
 
     steps: int = 200
+    later_steps: int | None = None  # of every scale after the smallest
     smallest: int = 96  # long side of the smallest scale, pixels (at least; see Recipe.scales)
     shortest: int = 32  # short side that every scale but the last must have, so that relu5_1 still has 2 x 2 positions
     factor: float = 2**0.5
     learning_rate: float = 0.02
-    betas: tuple[float, float] = (0.9, 0.99)
+    momentum: float = 0.9  # Adam's decay of the gradient's mean (beta_1)
+    variance_decay: float = 0.99  # Adam's decay of the mean of its squares (beta_2)
     epsilon: float = 1e-8
     averaging: float = 0.95  # decay of the averaged iterate
+
+    @property
+    def betas(self) -> tuple[float, float]:
+        """Adam's two decays, as its paper names them."""
+        return self.momentum, self.variance_decay
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from sweep.errors import InputError
 from sweep.transfer.colours import recoloured
-from sweep.transfer.controls import STYLE_SCALES, Colors, Loss, Padding, Pooling, StyleLoss, check_choice, check_number
+from sweep.transfer.controls import STYLE_SCALES, Colors, Dtype, Loss, Padding, Pooling, StyleLoss, check_choice, check_number
 from sweep.transfer.images import one_shape, resized_to
 from sweep.transfer.recipe import SMALLEST_SIDE, Recipe, fitted
 from sweep.transfer.targets import Mask, Source
@@ -64,7 +64,7 @@ class Problem:
     `alpha` or `beta` may be 0. Of the layers' weights only the proportions matter.
 
     style_scale: long side of a style, as a factor of the picture's, at every scale; a style is never enlarged.
-    pooling, padding: see Features.variant. colors: 'style'; 'content' gives the finished picture hue and chroma of the
+    pooling, padding, dtype: see Features.variant. colors: 'style'; 'content' gives the finished picture hue and chroma of the
     photograph; 'matched' recolours the styles to the photograph before (see colours). style_loss: see
     style_losses.relative_distance. loss: 'relative' or a published one (see objective); these know Gram matrices only.
     regions: styles confined to masks; `styles` is then (). What no mask covers is the photograph (see outside). Each
@@ -87,6 +87,7 @@ class Problem:
     colors: Colors = "style"
     style_loss: StyleLoss = "gram"
     loss: Loss = "relative"
+    dtype: Dtype = "float32"
     regions: tuple[Region, ...] = ()
 
     def __post_init__(self) -> None:
@@ -96,6 +97,7 @@ class Problem:
         check_choice(self.colors, Colors, "A picture cannot have colors {}")
         check_choice(self.style_loss, StyleLoss, "There is no style_loss {}")
         check_choice(self.loss, Loss, "There is no loss {}")
+        check_choice(self.dtype, Dtype, "A network cannot compute in {}")
         if self.loss != "relative" and self.style_loss != "gram":
             raise InputError(
                 f"The published loss {self.loss} is one of Gram matrices, so style_loss {self.style_loss} cannot go with it; "

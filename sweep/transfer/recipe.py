@@ -1,14 +1,15 @@
 """How a picture is optimised: the recipe, its scales and its steps. Standard library only, for the planner."""
 
 import math
-from dataclasses import dataclass, replace
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
 
 from sweep.errors import InputError
 from sweep.transfer.controls import Init, SizeBy, Stop, check_choice, check_number
 from sweep.transfer.presets import GATYS, PYRAMID, RECIPES, GatysNumbers, PyramidNumbers
 
-__all__ = ["CURVE_POINTS", "SMALLEST_SIDE", "Init", "Recipe", "SizeBy", "Stop", "fitted", "kept_steps", "log_spaced"]
+__all__ = ["CURVE_POINTS", "NUMBERS", "SMALLEST_SIDE", "Init", "Number", "Recipe", "SizeBy", "Stop", "fitted", "kept_steps", "log_spaced"]
 
 CURVE_POINTS: Final = 200
 SMALLEST_SIDE: Final = 16  # relu5_1 comes after four pools: under 16 pixels nothing is left of a side
@@ -28,10 +29,11 @@ class Recipe:
 
     `size` is the long side in pixels, or with `size_by` 'area' the side of a square of as many pixels, so that pictures of any
     aspect cost the same; a smaller photograph is not enlarged. `steps`: for `pyramid` those of the smallest
-    scale (each later scale takes half), for `gatys` the L-BFGS steps. `seed` is used by the two noise starts only.
-    `learning_rate` and `epsilon` (Adam's, in [0, 1] pixel units), `averaging` (decay of the averaged iterate; 0: none),
-    `smallest` (long side of the first scale, pixels) and `factor` (from scale to scale) belong to `pyramid`; `history` (of
-    L-BFGS) to `gatys`; None is the recipe's own number.
+    scale, for `gatys` the L-BFGS steps. `seed` is used by the two noise starts only.
+    `later_steps` (of each later scale; None: half of the first's), `learning_rate`, `momentum`, `variance_decay` and `epsilon`
+    (Adam's, in [0, 1] pixel units), `averaging` (decay of the averaged iterate; 0: none), `smallest` (long side of the first
+    scale, pixels) and `factor` (from scale to scale) belong to `pyramid`; `history` (of L-BFGS) to `gatys`; None is the
+    recipe's own number. See NUMBERS.
     `stop` ends scales early. Raises InputError for values outside these and for a number that the recipe does not have.
     """
 
@@ -48,6 +50,14 @@ class Recipe:
     size_by: SizeBy = "long_side"
     factor: float | None = None
     epsilon: float | None = None
+    later_steps: int | None = None
+    momentum: float | None = None
+    variance_decay: float | None = None
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> "Recipe":
+        """From the settings of a run, where the recipe's name is called `recipe`; what is no part of a recipe is passed over."""
+        return cls(name=settings["recipe"], **{one.name: settings[one.name] for one in fields(cls) if one.name in settings})
 
     def __post_init__(self) -> None:
         if self.name not in RECIPES:
@@ -61,18 +71,20 @@ class Recipe:
         self._check_numbers()
 
     def _check_numbers(self) -> None:
-        for field, (recipe, low, high) in _NUMBERS.items():
+        for field, number in NUMBERS.items():
             value = getattr(self, field)
             if value is None:
                 continue
-            if self.name != recipe:
-                raise InputError(f"The recipe {self.name} has no {field} (it belongs to {recipe}); leave it out or take {recipe}.")
-            check_number(value, field, low, high)
+            if self.name != number.recipe:
+                raise InputError(
+                    f"The recipe {self.name} has no {field} (it belongs to {number.recipe}); leave it out or take {number.recipe}."
+                )
+            check_number(value, field, number.low, number.high)
 
     @property
     def pyramid(self) -> PyramidNumbers:
         """The numbers of `pyramid`, with this recipe's own in their place."""
-        own = {field: getattr(self, field) for field in ("learning_rate", "averaging", "smallest", "factor", "epsilon")}
+        own = {field: getattr(self, field) for field, number in NUMBERS.items() if number.recipe == "pyramid"}
         return replace(PYRAMID, **{field: value for field, value in own.items() if value is not None})
 
     @property
@@ -96,7 +108,7 @@ class Recipe:
         height, width = fitted(height, width, self.long_side(height, width))
         if self.name == "gatys":
             return [(height, width, self.first_steps)]
-        later = max(1, self.first_steps // 2)
+        later = self.pyramid.later_steps or max(1, self.first_steps // 2)
         sizes = [fitted(height, width, side) for side in _long_sides(height, width, self.pyramid)]
         return [(h, w, later if index else self.first_steps) for index, (h, w) in enumerate(sizes)]
 
@@ -105,15 +117,33 @@ class Recipe:
         return sum(steps for _, _, steps in self.scales(height, width))
 
 
-# Which recipe a number belongs to, and what it may be.
-_NUMBERS: Final[dict[str, tuple[str, float, float]]] = {
-    "learning_rate": ("pyramid", 1e-6, 1.0),
-    "averaging": ("pyramid", 0.0, 0.9999),
-    "smallest": ("pyramid", SMALLEST_SIDE, 1_000_000),
-    "factor": ("pyramid", 1.05, 16.0),
-    "epsilon": ("pyramid", 1e-12, 1e3),
-    "history": ("gatys", 1, 1000),
+@dataclass(frozen=True, kw_only=True)
+class Number:
+    """A number of one recipe: what it is, and what it may be, both ends included."""
+
+    recipe: str
+    kind: type[int] | type[float]
+    low: float
+    high: float
+    meaning: str
+
+
+def _of_pyramid(kind: type[int] | type[float], low: float, high: float, meaning: str) -> Number:
+    return Number(recipe="pyramid", kind=kind, low=low, high=high, meaning=meaning)
+
+
+NUMBERS: Final[dict[str, Number]] = {
+    "later_steps": _of_pyramid(int, 1, 1_000_000, "steps of every scale after the first"),
+    "learning_rate": _of_pyramid(float, 1e-6, 1.0, "Adam's, in pixel values from 0 to 1"),
+    "momentum": _of_pyramid(float, 0.0, 0.9999, "Adam's decay of the gradient's mean"),
+    "variance_decay": _of_pyramid(float, 0.0, 0.999999, "Adam's decay of the mean of the gradient's squares"),
+    "epsilon": _of_pyramid(float, 1e-12, 1e3, "Adam's, added to the root of that mean"),
+    "averaging": _of_pyramid(float, 0.0, 0.9999, "decay of the averaged iterate, 0 for none"),
+    "smallest": _of_pyramid(int, SMALLEST_SIDE, 1_000_000, "long side of the first scale in pixels"),
+    "factor": _of_pyramid(float, 1.05, 16.0, "from one scale to the next"),
+    "history": Number(recipe="gatys", kind=int, low=1, high=1000, meaning="steps that L-BFGS remembers"),
 }
+"""The numbers of the recipes that a run may have of its own (`steps` belongs to both and is not here)."""
 
 
 def log_spaced(count: int, steps: int) -> frozenset[int]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from factories import curve, finished_event
+from factories import curve, finished_event, snapshot_event
 from gallery_factories import HOSTILE, wide_workspace
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, expect, sync_playwright
 from sqlalchemy import select
@@ -297,6 +297,23 @@ def test_new_results_are_offered_and_the_grid_stands_still_until_they_are_asked_
         expect(offer).to_have_count(0)
     with workspace.reader().connect() as connection:
         assert connection.execute(select(Run.state).where(Run.run_key == run.run_key)).scalar() == "done"
+
+
+def test_snapshots_of_a_run_stand_in_a_row(browser: Browser, gallery: str, workspace: Workspace) -> None:
+    store = Store(workspace.writer(), workspace.artifacts)
+    owner, _ = become_driver(store.engine, "test")
+    assert owner is not None
+    (run,) = store.claim(owner, 1)
+    for step in (1, 10, 100):
+        store.snapshot(owner, snapshot_event(run, step, 60 + step))
+    store.finished(owner, finished_event(run, 56), curve(56))
+    resign(store.engine, owner)
+    with opened(browser, f"{gallery}/run?id={run.run_key}") as page:
+        page.locator(".strip li").first.wait_for()
+        assert page.locator(".strip li").all_inner_texts() == ["step 1", "step 10", "step 100"]
+        assert images_are_whole(page) == 6  # the picture, content and style, and the three
+        boxes = [one.bounding_box() for one in page.locator(".strip li").all()]
+        assert len({box["y"] for box in boxes if box}) == 1
 
 
 def test_without_a_workspace_the_pages_say_what_to_type(browser: Browser, tmp_path: Path) -> None:

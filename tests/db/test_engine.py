@@ -285,15 +285,25 @@ def test_readers_and_a_busy_writer_do_not_lock_each_other_out(tmp_path: Path) ->
     assert slowest < 10  # readers that come and go may not starve the writer
 
 
-def test_a_workspace_of_the_first_schema_opens_with_neutral_controls_and_nothing_else_changed(tmp_path: Path) -> None:
+ADDED = {
+    "0002": ["style_scale", "colors", "loss", "style_loss", "pooling", "padding"],
+    "0003": [
+        *("size_by", "stop", "dtype", "later_steps", "learning_rate", "momentum", "variance_decay", "epsilon", "averaging"),
+        *("smallest", "factor", "history"),
+    ],
+}
+
+
+@pytest.mark.parametrize("schema", ["0001", "0002"])
+def test_a_workspace_of_an_older_schema_opens_with_neutral_controls_and_nothing_else_changed(tmp_path: Path, schema: str) -> None:
     made_up_workspace(tmp_path / "w", betas=2)
     database = tmp_path / "w" / "sweeps.db"
-    added = ("style_scale", "colors", "loss", "style_loss", "pooling", "padding")
+    added = [name for revision, names in ADDED.items() if revision > schema for name in names]
     with sqlite3.connect(database) as connection:
         before = connection.execute("SELECT * FROM combination ORDER BY id").fetchall()
         for name in added:
             connection.execute(f"ALTER TABLE combination DROP COLUMN {name}")
-        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+        connection.execute("UPDATE alembic_version SET version_num = ?", [schema])
     connection.close()
     workspace = open_workspace(tmp_path / "w", create=False)
     assert schema_revision(workspace.writer()) == head_revision()

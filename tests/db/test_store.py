@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from factories import GATYS, curve, finished_event, input_picture, made_up_workspace, picture_bytes, plan_of
+from factories import GATYS, curve, finished_event, input_picture, made_up_workspace, picture_bytes, plan_of, snapshot_event
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -75,7 +75,7 @@ class Known:
     kills: int = 0
     seq: int | None = None
     curve: dict[int, float] = field(default_factory=dict)
-    snapshot: bool = False
+    snapshots: set[int] = field(default_factory=set)
 
 
 class StoreAgainstModel(RuleBasedStateMachine):
@@ -124,7 +124,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
         for run in claimed:
             known = self.runs[run.run_key]
             assert known.state == "queued"
-            known.state, known.owner, known.curve, known.snapshot = "running", self.owner, {}, False
+            known.state, known.owner, known.curve, known.snapshots = "running", self.owner, {}, set()
             known.attempts.append("running")
             assert run.attempt == len(known.attempts)
             assert run.sweep in {name for name, keys in self.sweeps.items() if run.run_key in keys}
@@ -163,6 +163,14 @@ class StoreAgainstModel(RuleBasedStateMachine):
             self.runs[run.run_key].curve |= {point.step: point.content_loss for point in points if point.step != 50}
 
     @precondition(lambda self: self.held)
+    @rule(data=st.data(), step=st.sampled_from([1, 7, 30]), seed=st.integers(0, 2))
+    def keep_a_snapshot(self, data: st.DataObject, step: int, seed: int) -> None:
+        owner, run, holds = self._pick(data)
+        assert self.store.snapshot(owner, snapshot_event(run, step, seed)) == holds
+        if holds:
+            self.runs[run.run_key].snapshots.add(step)
+
+    @precondition(lambda self: self.held)
     @rule(data=st.data())
     def finish(self, data: st.DataObject) -> None:
         owner, run, holds = self._pick(data)
@@ -177,7 +185,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
         assert self.store.diverged(owner, diverged(run)) == holds
         if holds:
             self._settle(run, "diverged", "diverged")
-            self.runs[run.run_key].snapshot = True
+            self.runs[run.run_key].snapshots.add(7)
 
     @precondition(lambda self: self.held)
     @rule(data=st.data(), kind=st.sampled_from(["bug", "oom", "stuck"]))
@@ -258,7 +266,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
                 points = connection.execute(select(LossPoint.step, LossPoint.content_loss).where(LossPoint.run_id == row.id)).all()
                 assert dict(map(tuple, points)) == known.curve
                 snapshots = connection.execute(select(Snapshot.step).where(Snapshot.run_id == row.id)).scalars().all()
-                assert snapshots == ([7] if known.snapshot else [])
+                assert set(snapshots) == known.snapshots and len(snapshots) == len(known.snapshots)
             assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
             for name, keys in self.sweeps.items():
                 assert {result.run_key for result in queries.results(connection, Sweep.name == name)} == keys
@@ -319,6 +327,11 @@ def test_a_claimed_run_carries_the_names_and_weights_of_its_combination(tmp_path
     assert run.names == {CONTENT.sha256: "c.png", STYLE.sha256: "s.png"}
     assert run_key(run.settings) == run.run_key
     assert run.resources == {"cpus": 1}
+
+
+def test_a_claimed_run_knows_the_size_of_its_photograph(tmp_path: Path) -> None:
+    store, owner = driving_new(tmp_path)
+    assert {run.content_size for run in store.claim(owner, 9)} == {(64, 96)}  # (height, width)
 
 
 def test_a_replaced_driver_is_given_no_more_runs(tmp_path: Path) -> None:
@@ -409,6 +422,36 @@ def test_a_new_attempt_begins_with_an_empty_curve_and_no_snapshot(tmp_path: Path
     assert again.run_key == run.run_key
     with store.engine.connect() as connection:
         assert queries.loss_curve(connection, run.run_key) == []
+        assert queries.snapshots(connection, run.run_key) == []
+
+
+def test_snapshots_of_a_diverged_run_stay_beside_its_last_picture_and_those_of_a_lost_attempt_do_not(tmp_path: Path) -> None:
+    store, owner = driving_new(tmp_path)
+    run = store.claim(owner, 1)[0]
+    for step in (20, 3):
+        assert store.snapshot(owner, snapshot_event(run, step, step))
+    store.crashed(owner, crashed(run))
+    again = store.claim(owner, 1)[0]
+    assert again.run_key == run.run_key
+    assert not store.snapshot(owner, snapshot_event(run, 30, 30))  # late news of the lost attempt
+    assert not store.snapshot("somebody else", snapshot_event(again, 30, 30))
+    for step, seed in ((1, 1), (5, 5), (5, 6)):  # told twice
+        assert store.snapshot(owner, snapshot_event(again, step, seed))
+    assert store.diverged(owner, diverged(again, seed=9))
+    with store.engine.connect() as connection:
+        kept = queries.snapshots(connection, run.run_key)
+    expected = [(1, picture_bytes(1)), (5, picture_bytes(6)), (7, picture_bytes(9))]
+    assert [(step, store.artifacts.get(image, "png")) for step, image, _ in kept] == expected
+    assert all(store.artifacts.get(str(thumbnail), "webp") for _, _, thumbnail in kept)
+
+
+def test_a_snapshot_s_file_is_there_before_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, owner = driving_new(tmp_path)
+    run = store.claim(owner, 1)[0]
+    monkeypatch.setattr(store.artifacts, "put", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        store.snapshot(owner, snapshot_event(run, 1, 1))
+    with store.engine.connect() as connection:
         assert queries.snapshots(connection, run.run_key) == []
 
 

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from db.browse import NUMBERS, SORTS, Choice, Range, View
 from db.models import RUN_STATES
-from db.queries import PARAMETERS
+from db.queries import PARAMETERS, RECIPES_OWN
 from gallery.filters import PER_PAGE, FilterSpec, canonical_choices, read_choice, token
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=30)
@@ -15,7 +15,7 @@ integers = st.integers(-(2**63) + 1, 2**63 - 1)
 def values_of(name: str) -> st.SearchStrategy[Choice]:
     one = {float: floats, int: integers}.get(NUMBERS.get(name, str), texts)
     several = st.lists(one, max_size=4, unique=True).map(lambda values: tuple(sorted(values)))
-    if name == "steps":
+    if name in RECIPES_OWN:
         several = st.one_of(several, several.map(lambda values: (None, *values)))
     if name not in NUMBERS:
         return several
@@ -63,6 +63,9 @@ def test_numbers_read_as_people_write_them() -> None:
     assert token(0.1 + 0.2) == "0.30000000000000004"
     assert read_choice("beta", ["10", "1e1", "abc", "nan", "inf", "1e999", "3"]) == (3.0, 10.0)
     assert read_choice("steps", ["auto", "50", "x"]) == (None, 50)
+    assert read_choice("learning_rate", ["0.05", "auto", "0.02"]) == (None, 0.02, 0.05)
+    assert read_choice("stop", ["off", "0.5 % per 25 steps"]) == ("0.5 % per 25 steps", "off")
+    assert read_choice("beta", ["auto"]) == ()
     assert read_choice("seed", ["1" * 30, "2.5", "-3"]) == (-3,)
     assert read_choice("beta", ["300..1"]) == Range(low=1.0, high=300.0)
     assert read_choice("content", ["a..b.jpg"]) == ("a..b.jpg",)

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 import streamlit as st
-from factories import made_up_workspace
+from factories import curve, finished_event, made_up_workspace, snapshot_event
 from gallery_factories import HOSTILE, Point, add_sweep, look_at
+from sqlalchemy import text
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block
 
@@ -279,8 +280,6 @@ def test_new_results_wait_until_they_are_asked_for(tmp_path: Path, monkeypatch: 
 
 
 def finish_one(workspace: Workspace) -> None:
-    from factories import curve, finished_event
-
     store = Store(workspace.writer(), workspace.artifacts)
     owner, _ = become_driver(store.engine, "test")
     assert owner is not None
@@ -357,6 +356,51 @@ def test_a_diverged_run_shows_the_last_picture_that_was_kept(opened: Workspace) 
     shown = component(page("run", id=run_in_state(opened, "diverged")), "pictures")["main"]
     assert shown["src"].startswith("/app/static/f/")
     assert shown["caption"] == "The last picture kept, at step 7"
+
+
+def test_snapshots_stand_in_a_row_by_step_each_with_its_own_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = made_up_workspace(tmp_path, betas=1, unfinished=1)
+    look_at(tmp_path, monkeypatch)
+    key = run_in_state(workspace, "queued")
+    store = Store(workspace.writer(), workspace.artifacts)
+    owner, _ = become_driver(store.engine, "test")
+    assert owner is not None
+    (run,) = store.claim(owner, 1)
+    for step, seed in ((100, 7), (1, 8), (10, 8)):  # told in any order; two steps with one picture
+        assert store.snapshot(owner, snapshot_event(run, step, seed))
+    with pytest.raises(AssertionError, match="no component"):
+        component(page("run", id=run_in_state(workspace, "done")), "filmstrip")
+    for _ in ("running", "done"):
+        at = page("run", id=key)
+        frames = component(at, "filmstrip")["items"]
+        assert [frame["caption"] for frame in frames] == ["step 1", "step 10", "step 100"]
+        assert [frame["alt"].rpartition(", ")[2] for frame in frames] == ["after step 1", "after step 10", "after step 100"]
+        with workspace.reader().connect() as connection:
+            kept = queries.snapshots(connection, key)
+        assert [frame["href"] for frame in frames] == [f"/app/static/f/{image}.png" for _, image, _ in kept]
+        assert [frame["src"] for frame in frames] == [f"/app/static/t/{thumbnail}.webp" for _, _, thumbnail in kept]
+        store.finished(owner, finished_event(run, 99), curve(99))
+    resign(store.engine, owner)
+
+
+def test_a_run_tells_the_numbers_that_were_given_and_no_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = made_up_workspace(tmp_path, betas=1)
+    plain = run_in_state(workspace, "done")
+    with workspace.writer().begin() as connection:
+        connection.execute(text("UPDATE combination SET learning_rate = 0.05, stop = '0.5 % per 25 steps' WHERE position = 1"))
+    look_at(tmp_path, monkeypatch)
+    with workspace.reader().connect() as connection:
+        given = next(result.run_key for result in queries.results(connection) if result.position == 1)
+    rows = {row["name"]: row["value"] for row in component(page("run", id=given), "parameters")["rows"]}
+    assert (rows["Learning rate"], rows["Early stop"], rows["Steps"]) == ("0.05", "0.5 % per 25 steps", "recipe's own")
+    assert "Momentum" not in rows
+    other = {row["name"]: row["value"] for row in component(page("run", id=plain), "parameters")["rows"]}
+    assert "Learning rate" not in other and other["Early stop"] == "off"
+    at = page("gallery", sweep="demo", learning_rate=["auto"])
+    assert given not in [item["id"] for item in component(at, "grid")["items"]]
+    assert at.session_state["filter-learning_rate"] == ["auto"]
+    at = page("gallery", sweep="demo", stop=["0.5 % per 25 steps"])
+    assert [item["id"] for item in component(at, "grid")["items"]] == [given]
 
 
 def test_the_way_on_follows_the_view_that_the_run_was_opened_from(opened: Workspace) -> None:

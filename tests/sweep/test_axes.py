@@ -2,6 +2,9 @@
 
 import itertools
 import math
+import re
+from dataclasses import fields
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep.axes import MAX_COUNT, PARAMETERS, Axis, read_parameters
-from sweep.combination import LayerSet
+from sweep.combination import LayerSet, Settings
 from sweep.errors import SpecError
-from sweep.transfer.presets import DEFAULT_LAYER_SET, LAYER_SETS
+from sweep.transfer.controls import Stop
+from sweep.transfer.presets import DEFAULT_LAYER_SET, GATYS, LAYER_SETS, PYRAMID
+from sweep.transfer.recipe import NUMBERS
 from sweep.yaml_file import YamlFile
 
 
@@ -154,7 +159,31 @@ def test_layers_are_a_name_or_lists_or_weights_and_a_side_left_out_is_the_defaul
         ("settings: {seed: 9223372036854775808}", ["settings.seed", "is not allowed"]),
         ("settings: {seed: .nan}", ["settings.seed", "nan is not allowed"]),
         ("settings: {steps: [1]}", ["settings.steps", "[1] is not allowed"]),
+        ("settings: {later_steps: 0}", ["settings.later_steps", "0 is not allowed", "whole number from 1 to 1,000,000", "leave it out"]),
+        ("settings: {history: 2.5}", ["settings.history", "2.5 is not allowed", "steps that L-BFGS remembers"]),
+        ("settings: {smallest: 8}", ["settings.smallest", "8 is not allowed", "from 16"]),
+        ("settings: {learning_rate: 2}", ["settings.learning_rate", "2 is not allowed", "from 1e-06 to 1.0"]),
+        ("settings: {averaging: 1}", ["settings.averaging", "1 is not allowed", "0 for none"]),
+        ("settings: {momentum: x}", ["settings.momentum", "'x' is not allowed", "Adam's decay"]),
+        ("parameters: {factor: {min: 1, max: 2, count: 2}}", ["parameters.factor", "1.0 is not allowed", "from 1.05"]),
+        # early stops
+        ("settings: {stop: on}", ["settings.stop", "True is not allowed", "{below: 0.5%, per: 25 steps}", "or off"]),
+        ("settings: {stop: 25}", ["settings.stop", "25 is not allowed", "{below: 0.5%, per: 25 steps}"]),
+        ("settings: {stop: {below: 0.5%}}", ["settings.stop", "is not allowed", "per: 25 steps"]),
+        ("settings: {stop: {below: 0.5%, per: 25, at: 3}}", ["settings.stop", "is not allowed"]),
+        ("settings: {stop: {below: 0.5, per: 25 scales}}", ["settings.stop", "stop.per is '25 scales'"]),
+        ("settings: {stop: {below: half, per: 25}}", ["settings.stop", "stop.below is 'half'"]),
+        ("settings: {stop: {below: -0.5%, per: 25}}", ["settings.stop", "stop.below is '-0.5%'"]),
+        ("settings: {stop: {below: 100%, per: 25}}", ["settings.stop", "stop.below must be a fraction between 0 and 1"]),
+        ("settings: {stop: {below: .nan, per: 25}}", ["settings.stop", "stop.below is nan"]),
+        ("settings: {stop: {below: 0.1, per: 0}}", ["settings.stop", "stop.per must be at least 1"]),
+        ("settings: {stop: {below: 0.1, per: 1e300}}", ["settings.stop", "stop.per is 1e+300"]),
+        ("settings: {stop: {below: true, per: 25}}", ["settings.stop", "stop.below is True"]),
+        ("parameters: {stop: [off, {below: 2, per: 3}]}", ["parameters.stop[1]", "stop.below must be"]),
+        ("parameters: {stop: {min: 1, max: 2, count: 2}}", ["parameters.stop", "no number", "{values: [...]}"]),
         # choices
+        ("settings: {size_by: areas}", ["settings.size_by", "did you mean 'area'", "long_side"]),
+        ("settings: {dtype: float16}", ["settings.dtype", "'float16' is not allowed", "float32, bfloat16"]),
         ("settings: {network: vgg91}", ["settings.network", "'vgg91' is not allowed", "did you mean 'vgg19'", "vgg16-hed"]),
         ("settings: {recipe: piramid}", ["settings.recipe", "'piramid' is not allowed", "did you mean 'pyramid'", "gatys"]),
         ("settings: {init: noisy}", ["settings.init", "'noisy' is not allowed", "did you mean 'noise'", "style_noise"]),
@@ -190,6 +219,56 @@ def test_a_whole_number_may_be_written_as_a_float() -> None:
     assert values_of("size", "[5.12e2, 64.0]") == (512, 64)
 
 
+@pytest.mark.parametrize("written", ["off", "'off'", "false", "null", "", "~"])
+def test_a_stop_that_is_off_is_none_however_yaml_reads_the_word(written: str) -> None:
+    assert axes_of(f"settings:\n  stop: {written}\n")["stop"].values == (None,)
+    assert values_of("stop", f"{{value: {written}}}") == (None,)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["{below: 0.5%, per: 25 steps}", "{below: 0.5 %, per: 25}", "{below: 0.005, per: 25}", "{per: '25', below: 5e-3}",
+     "{below: '0.50%', per: 25.0}"],
+)  # fmt: skip
+def test_a_stop_may_be_written_in_many_ways(written: str) -> None:
+    assert values_of("stop", written) == (Stop(below=0.005, per=25),)
+    assert values_of("stop", f"{{values: [off, {written}]}}") == (None, Stop(below=0.005, per=25))
+
+
+@given(st.decimals("0.0001", "99.9999", places=4))
+def test_a_percentage_is_its_fraction_to_the_last_digit(percent: Decimal) -> None:
+    assert values_of("stop", f"{{below: {percent:f}%, per: 1 step}}") == (Stop(below=float(percent / 100), per=1),)
+
+
+def test_numbers_of_the_recipes_are_swept_like_any_other_and_none_is_the_recipe_s_own() -> None:
+    assert values_of("learning_rate", "[null, 0.05, 5e-2, 1]") == (None, 0.05, 1.0)
+    assert values_of("smallest", "{min: 32, max: 128, count: 3, distribution: log_uniform_values}") == (32, 64, 128)
+    assert values_of("momentum", "{min: 0, max: 0.9, count: 3}") == (0.0, 0.45, 0.9)
+    assert [axes_of("{}")[name].values for name in NUMBERS] == [(None,)] * len(NUMBERS)
+    assert {name: PARAMETERS[name].numeric for name in NUMBERS} == {name: number.kind for name, number in NUMBERS.items()}
+
+
+def test_every_setting_is_a_parameter_of_the_file() -> None:
+    settings = {field.name for field in fields(Settings)} - {"network_hash"} | {"weights"}
+    assert set(PARAMETERS) == settings | {"layers", "alpha", "beta"}
+    assert {name: axes_of("{}")[name].values for name in settings - {"weights"}} == {
+        field.name: (field.default,) for field in fields(Settings) if field.name != "network_hash"
+    }
+
+
 def test_own_weights_are_found_beside_the_file(tmp_path: Path) -> None:
     (tmp_path / "mine.safetensors").touch()
     assert axes_of("settings: {weights: mine.safetensors}", tmp_path)["weights"].values == (tmp_path / "mine.safetensors",)
+
+
+def test_the_readme_tells_every_parameter_and_the_recipes_own_numbers() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in readme.splitlines() if line.startswith("| `")]
+    told = {name: cells for cells in rows for name in re.findall(r"`(\w+)`", cells[0])}
+    assert set(PARAMETERS) - set(told) == set()
+    for name, number in NUMBERS.items():
+        own = getattr(PYRAMID if number.recipe == "pyramid" else GATYS, name)
+        names = re.findall(r"`(\w+)`", told[name][0])
+        said = told[name][2].split(", ")[names.index(name)]
+        assert told[name][1] == f"`{number.recipe}`"
+        assert said == "half of `steps`" if own is None else float(said) == pytest.approx(own, rel=1e-3)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from factories import GATYS, SHALLOW, finished_event, input_picture, plan_of
+from factories import GATYS, SHALLOW, finished_event, input_picture, plan_of, snapshot_event
 from sqlalchemy import event as hooks
 from sqlalchemy import text, update
 from sqlalchemy.exc import OperationalError
@@ -458,6 +458,37 @@ def test_a_worker_is_handed_the_runs_resources_and_the_recipe_for_its_picture(st
     recipe = json.loads(request.text["stylesweep"])
     assert recipe["run_key"] == claimed.run_key
     assert recipe["content"]["name"] == "harbour.jpg"
+
+
+@pytest.mark.parametrize(("written", "handed"), [(3, 3), ([1, 10], frozenset({1, 10})), (None, 0)])
+def test_a_worker_is_told_which_snapshots_the_sweep_wants_and_how_large_the_photograph_is(store: Store, written: Any, handed: Any) -> None:
+    record(store, betas=1, **({} if written is None else {"snapshots": written}))
+    owner, _ = drivers.become_driver(store.engine, "scripted")
+    assert owner is not None
+    request = request_of(store.claim(owner, 1)[0])
+    assert (request.snapshots, request.content_size) == (handed, (64, 96))
+
+
+def test_snapshots_are_recorded_as_they_come_and_the_run_goes_on(workspace: Workspace, store: Store) -> None:
+    record(store, betas=1)
+    seen: list[list[int]] = []
+
+    def script(request: RunRequest) -> Iterator[Event]:
+        yield started(request)
+        yield snapshot_event(request, 1, 1)  # type: ignore[arg-type]
+        yield progress(request, 0, 1)
+        yield snapshot_event(request, 4, 2)  # type: ignore[arg-type]
+        yield finished(request)
+
+    def look(_: Scripted) -> None:
+        seen.append(column(workspace, "SELECT step FROM snapshot WHERE run_id = 1 ORDER BY step"))
+
+    notes = Notes()
+    assert drive(store, Scripted(script=script, between=look), notes) is True
+    assert [1] in seen  # before the run had ended
+    assert column(workspace, "SELECT step FROM snapshot ORDER BY step") == [1, 1, 4, 4]
+    assert states(workspace) == {"done": 2}
+    assert Counter((what, state) for _, what, state in notes.told)["Snapshot", "running"] == 4
 
 
 @pytest.mark.parametrize(

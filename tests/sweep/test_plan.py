@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 from factories import made_up_workspace, picture_bytes
+from sqlalchemy import text as sql
 
 from db import queries
 from sweep.combination import run_key
 from sweep.inputs import inspect_inputs
-from sweep.plan import Plan, Speed, make_plan, own_weights, picture_sizes
+from sweep.plan import BYTES_PER_PIXEL, BYTES_PER_RUN, Plan, Speed, make_plan, own_weights, picture_sizes
 from sweep.spec import NamedCombination, SweepSpec, parse_spec
+from sweep.transfer.cost import work as work_of
+from sweep.transfer.recipe import Recipe
 from sweep.yaml_file import YamlFile
 
 SPEED = Speed(rate=1e10, slots=2, measured=False)
@@ -108,6 +111,68 @@ def test_larger_pictures_more_steps_and_deeper_layers_cost_more(folder: Path) ->
     assert work("size: 64, steps: 20") * 2 == pytest.approx(work("size: 64, steps: 40"))
     shallow, deep = "{content: [relu1_1], style: [relu1_1]}", "{content: [relu1_1], style: [relu5_1]}"
     assert work(f"size: 64, layers: {shallow}") < work(f"size: 64, layers: {deep}")
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("recipe", "pyramid, gatys"), ("size_by", "long_side, area"), ("later_steps", "null, 3"), ("smallest", "null, 32"),
+     ("factor", "null, 2.0"), ("steps", "null, 7"), ("size", "256, 48")],
+)  # fmt: skip
+def test_whatever_changes_the_scales_changes_the_work_of_its_own_runs_alone(folder: Path, name: str, values: str) -> None:
+    (folder / "a.png").write_bytes(picture_bytes(0, size=(400, 300)))
+
+    def plan(values: str) -> Plan:
+        size = "" if name == "size" else ", size: 256"
+        return plan_of(spec_of(folder, f"{{{name}: [{values}]}}", settings=f"{{network: vgg16-hed{size}}}"))
+
+    first, second = (plan(value) for value in values.split(", "))
+    assert first.work != second.work
+    assert plan(values).work == pytest.approx(first.work + second.work)
+    assert plan(values).bytes == pytest.approx(first.bytes + second.bytes, abs=1)
+
+
+def test_a_size_by_area_is_that_of_the_photograph_itself(folder: Path) -> None:
+    (folder / "a.png").write_bytes(picture_bytes(0, size=(400, 100)))
+    spec = spec_of(folder, "{}", settings="{network: vgg16-hed, size: 100, size_by: area}")
+    # 100 x 100 pixels at an aspect of 4: 200 x 50.
+    expected = work_of("vgg16-hed", "relu5_1", 100, 400, Recipe(size=200))
+    made = plan_of(spec)
+    assert made.work == expected
+    assert made.bytes == int(BYTES_PER_PIXEL * 200 * 50 + BYTES_PER_RUN)
+
+
+def test_snapshots_take_disk_and_no_time_and_are_no_other_runs(folder: Path) -> None:
+    def planned(snapshots: str) -> Plan:
+        text = f"name: x\ncontent: a.png\nstyle: s.png\nsettings: {{network: vgg16-hed, size: 64}}\nsnapshots: {snapshots}\n"
+        return plan_of(parse_spec(YamlFile(text, "s.yaml"), folder / "s.yaml"))
+
+    none, by_number, by_step, unreached = (planned(written) for written in ("0", "5", "[1, 2, 3, 200, 150]", "[1, 201]"))
+    assert none.work == by_number.work
+    picture = BYTES_PER_PIXEL * 64 * 43 + BYTES_PER_RUN  # one scale of 200 steps
+    assert [made.bytes for made in (none, by_number, by_step)] == [int(picture), int(6 * picture), int(6 * picture)]
+    assert unreached.bytes == int(2 * picture)
+    keys = {run_key(item.combination.run_settings()) for made in (none, by_step) for item in made.planned}
+    assert len(keys) == 1
+
+
+def test_snapshots_of_small_scales_take_less_disk(folder: Path) -> None:
+    (folder / "a.png").write_bytes(picture_bytes(0, size=(144, 108)))
+    text = "name: x\ncontent: a.png\nstyle: s.png\nsettings: {network: vgg16-hed, size: 144, steps: 8}\nsnapshots: [8, 9, 12, 13]\n"
+    made = plan_of(parse_spec(YamlFile(text, "s.yaml"), folder / "s.yaml"))
+    pixels = 144 * 108 + 102 * 76 + 2 * 144 * 108  # the picture, step 8 of the first scale, steps 9 and 12 of the second
+    assert made.bytes == int(BYTES_PER_PIXEL * pixels + 4 * BYTES_PER_RUN)
+
+
+def test_runs_that_may_stop_early_say_nothing_of_the_speed(tmp_path: Path) -> None:
+    workspace = made_up_workspace(tmp_path / "w")
+    with workspace.writer().begin() as connection:
+        usual = queries.measured_rate(connection)
+        connection.execute(
+            sql("UPDATE run SET work = work * 100, settings = json_set(settings, '$.stop', json('{\"per\": 25}')) WHERE id > 9")
+        )
+        assert queries.measured_rate(connection) == pytest.approx(usual, rel=0.2)
+        connection.execute(sql("UPDATE run SET settings = json_set(settings, '$.stop', json('{\"per\": 25}'))"))
+        assert queries.measured_rate(connection) is None
 
 
 def test_reused_runs_cost_nothing(folder: Path) -> None:

@@ -189,6 +189,9 @@ def test_the_yardsticks_weigh_the_styles_by_the_area_of_their_regions(
 
 def test_a_worker_asks_for_masks_at_the_runs_own_size() -> None:
     run = masked((SKY, {A: 1.0}), (GROUND, {B: 1.0})).run_settings()
-    assert worker.masks_of(run) == {(SKY, 256), (GROUND, 256)}
-    assert worker.pictures_of(run) == {("c" * 64, 256), (A, 256), (B, 256)}
-    assert worker.masks_of(Combination(**PLAIN, style=((A, 1.0),)).run_settings()) == set()
+    request = RunRequest(run_key="r1-x", attempt=1, settings=run)
+    assert worker.masks_of(request) == {(SKY, 256), (GROUND, 256)}
+    assert worker.pictures_of(request) == {("c" * 64, 256), (A, 256), (B, 256)}
+    by_area = replace(request, settings=replace(run, settings=replace(run.settings, size_by="area")), content_size=(100, 400))
+    assert {side for _, side in worker.masks_of(by_area)} == {512}
+    assert worker.masks_of(replace(request, settings=Combination(**PLAIN, style=((A, 1.0),)).run_settings())) == set()

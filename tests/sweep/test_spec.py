@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sweep.combination import run_key
 from sweep.errors import SpecError, StylesweepError
 from sweep.spec import MAX_COMBINATIONS, SweepSpec, load_spec, parse_spec
+from sweep.transfer.recipe import NUMBERS
 from sweep.yaml_file import YamlFile
 
 VALID = """\
@@ -255,6 +256,52 @@ def test_a_mutilated_file_is_a_sweep_or_a_sentence(folder: Path, text: str) -> N
         sha256 = {path: f"{number:064x}" for number, path in enumerate(spec.picture_paths())}
         for one in spec.combinations(sha256, dict.fromkeys(spec.network_files(), "hash")):
             one.combination.combination_key()
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [("8", 8), ("0", 0), ("", 0), ("off", 0), ("50", 50), ("[100, 1, 10, 10]", [1, 10, 100]), ("[]", []), ("2.0", 2),
+     (str(list(range(1, 51))), list(range(1, 51)))],
+)  # fmt: skip
+def test_snapshots_are_a_number_or_steps(folder: Path, written: str, found: int | list[int]) -> None:
+    assert parse(BASE + f"snapshots: {written}\n", folder).snapshots == found
+    assert parse(BASE, folder).snapshots == 0
+
+
+@pytest.mark.parametrize("written", ["51", "-1", "true", "many", "2.5", "[0]", "[1, x]", "[-3]", "{a: 1}", ".nan", str(list(range(1, 52)))])
+def test_what_is_no_number_of_snapshots_is_refused(folder: Path, written: str) -> None:
+    message = refusal(BASE + f"snapshots: {written}\n", folder)
+    assert "line 4, snapshots: " in message and "from 0 to 50, or a list of at most 50 steps" in message
+    assert "is not allowed: give how many" in message
+
+
+def test_snapshots_are_no_parameter_and_no_part_of_a_combination(folder: Path) -> None:
+    assert "there is no such parameter" in refusal(BASE + "settings: {snapshots: 3}\n", folder)
+
+    def keys(text: str) -> set[str]:
+        spec = parse(text, folder)
+        sha256 = dict.fromkeys(spec.picture_paths(), "a" * 64)
+        return {one.combination.combination_key() for one in spec.combinations(sha256, dict.fromkeys(spec.network_files(), "h"))}
+
+    assert keys(BASE + "snapshots: 9\n") == keys(BASE)
+
+
+@pytest.mark.parametrize("name", list(NUMBERS))
+def test_a_number_of_one_recipe_is_refused_beside_the_other_with_what_to_do(folder: Path, name: str) -> None:
+    own, value = NUMBERS[name].recipe, NUMBERS[name].high
+    value = int(value) if NUMBERS[name].kind is int else value
+    other = "gatys" if own == "pyramid" else "pyramid"
+    assert parse(BASE + f"settings: {{recipe: {own}, {name}: {value}}}\n", folder).axes[name].values == (value,)
+    assert parse(BASE + f"parameters: {{recipe: [pyramid, gatys]}}\nsettings: {{{name}: null}}\n", folder).points() == 4
+    both = refusal(BASE + f"parameters: {{recipe: [pyramid, gatys], {name}: [null, {value}]}}\n", folder)
+    for part in (
+        f"line 4, parameters.{name}: {value} is not allowed",
+        f"belongs to the recipe {own}",
+        f"recipe {other} a file of their own",
+    ):
+        assert part in both
+    wrong = refusal(BASE + f"settings: {{recipe: {other}, {name}: {value}}}\n", folder)
+    assert f"leave it out, take recipe {own} alone." in wrong
 
 
 def test_limits_are_read_and_what_is_no_limit_is_refused(folder: Path) -> None:

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from db.queries import PARAMETERS, Result
+from db.queries import PARAMETERS, RECIPES_OWN, Result
 from db.workspace import Workspace
 from gallery.export.best import select_best
 from gallery.export.bundle import PRESETS, ExportOptions, export_results
@@ -90,7 +90,8 @@ def test_tables_keep_every_digit(workspace: Workspace, best: list[Result], tmp_p
     assert [int(row["rank"]) for row in rows] == [1, 2, 3, 4]
     for row, result in zip(rows, best, strict=True):
         assert float(row["beta"]) == result.parameters["beta"]
-        assert {name for name in PARAMETERS if row[name] != str(result.parameters[name])} == {"steps"}
+        assert {name for name in PARAMETERS if row[name] != str(result.parameters[name])} == RECIPES_OWN
+        assert {row[name] for name in RECIPES_OWN} == {""}
         assert (tmp_path / "out" / row["image"]).is_file() and (tmp_path / "out" / row["recipe_file"]).is_file()
         assert {name: float(row[name]) for name in result.yardsticks} == result.yardsticks
         assert (row["steps"], row["run_key"]) == ("", result.run_key)

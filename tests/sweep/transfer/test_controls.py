@@ -10,17 +10,17 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from problems import Sources
+from problems import Sources, objective_of
 
 from sweep.errors import InputError
-from sweep.transfer import stylize as engine
+from sweep.transfer import pack
 from sweep.transfer.colours import to_lab
 from sweep.transfer.networks import Features
-from sweep.transfer.objective import PictureObjective
+from sweep.transfer.objective import value_of
 from sweep.transfer.presets import GATYS, PYRAMID
 from sweep.transfer.recipe import Recipe
 from sweep.transfer.stylize import Outcome, Problem, Region, Source, TargetCache, stylize
-from sweep.transfer.targets import Targets
+from sweep.transfer.targets import Targets, as_image, as_pixels
 from sweep.transfer.weights import Weights
 
 LAYERS = {"relu1_1": 2.0, "relu1_2": 1.5, "relu2_1": 1.0}
@@ -98,14 +98,14 @@ def test_the_gradient_of_the_objective_is_that_of_finite_differences(
     problem = problem_of(source, content=source(1, 16, 16), styles=styles, regions=regions, tv=0.3, **controls)
     features = Features(random_weights(), "relu2_1").double().variant(problem.pooling, problem.padding)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sweep.transfer.targets.as_image", lambda pixels, device: engine.as_image(pixels, device).double())
-        objective = PictureObjective(problem, Targets(features, TargetCache(), torch.device("cpu")), (16, 16))
+        patch.setattr("sweep.transfer.targets.as_image", lambda pixels, device: as_image(pixels, device).double())
+        objective = objective_of(problem, Targets(features, TargetCache(), torch.device("cpu")), (16, 16))
     generator = torch.Generator().manual_seed(0)
     image = torch.rand((1, 3, 16, 16), generator=generator, dtype=torch.float64).requires_grad_()
     total, losses = objective(image)
     (gradient,) = torch.autograd.grad(total, image)
     pixels = 1 if problem.loss == "gatys" else 256
-    assert total.item() == pytest.approx(pixels * objective.value_of(losses.tolist()), rel=1e-9)
+    assert total.item() == pytest.approx(pixels * value_of(problem, losses.tolist()), rel=1e-9)
     step = 1e-6
     for _ in range(3):
         direction = torch.randn(image.shape, generator=generator, dtype=torch.float64)
@@ -201,15 +201,15 @@ def test_without_averaging_the_picture_is_the_last_iterate(random_features: Feat
     problem = problem_of(source, recipe=recipe)
     runs: list[torch.Tensor] = []
 
-    class Watched(engine.PyramidAdam):
+    class Watched(pack.PackAdam):
         def picture(self) -> torch.Tensor:
-            runs.append(self.image.clone())
+            runs.append(self.images.clone())
             return super().picture()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "PyramidAdam", Watched)
+        patch.setattr(pack, "PackAdam", Watched)
         found = picture(random_features, problem)
-    np.testing.assert_array_equal(found, engine.as_pixels(runs[-1]))
+    np.testing.assert_array_equal(found, as_pixels(runs[-1]))
 
 
 @given(st.integers(16, 3000), st.integers(16, 3000), st.integers(16, 600))

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 
 import numpy as np
+import problems
 import pytest
 import torch
 from problems import Sources, problem_of
 
 from sweep.errors import InputError
-from sweep.transfer import stylize as engine
+from sweep.transfer import pack
 from sweep.transfer.networks import Features
-from sweep.transfer.objective import PictureObjective
 from sweep.transfer.presets import layer_names
 from sweep.transfer.recipe import Recipe
 from sweep.transfer.stylize import Outcome, Problem, Source, Stop, TargetCache, stylize
@@ -20,13 +20,13 @@ from sweep.transfer.weights import Weights
 CPU = torch.device("cpu")
 
 
-def objective_of(features: Features, problem: Problem) -> PictureObjective:
-    return PictureObjective(problem, Targets(features, TargetCache(), CPU), (48, 64))
+def objective_at(features: Features, problem: Problem) -> Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
+    return problems.objective_of(problem, Targets(features, TargetCache(), CPU), (48, 64))
 
 
 def gradient_of(features: Features, problem: Problem, seed: int = 0) -> torch.Tensor:
     image = torch.rand((1, 3, 48, 64), generator=torch.Generator().manual_seed(seed)).requires_grad_()
-    return torch.autograd.grad(objective_of(features, problem)(image)[0], image)[0]
+    return torch.autograd.grad(objective_at(features, problem)(image)[0], image)[0]
 
 
 def outcome_of(features: Features, problem: Problem) -> Outcome:
@@ -57,7 +57,7 @@ def test_a_normalised_gradient_that_still_depends_on_the_features_scale(
 def test_a_conv_target_that_the_relu_in_place_rectifies(random_features: Features, source: Sources) -> None:
     # neural-style-pt: the photograph's own loss is not 0, and backward fails.
     problem = problem_of(source, content_layers={"conv1_2": 1.0, "conv2_1": 1.0}, style_layers={"conv1_1": 1.0, "conv1_2": 1.0})
-    objective = objective_of(random_features, problem)
+    objective = objective_at(random_features, problem)
     image = as_image(problem.content.pixels, CPU).requires_grad_()
     total, losses = objective(image)
     assert losses[0].item() == 0 and losses[1].item() > 0
@@ -69,7 +69,7 @@ def test_a_conv_target_that_the_relu_in_place_rectifies(random_features: Feature
 def test_a_network_that_is_not_truncated_after_a_conv_layer(random_features: Features, source: Sources) -> None:
     computed: list[str] = []
     handles = [conv.register_forward_hook(lambda *_, name=name: computed.append(name)) for name, conv in random_features.convs.items()]
-    objective = objective_of(random_features, problem_of(source, content_layers={"conv1_2": 1.0}, style_layers={"conv1_1": 1.0}))
+    objective = objective_at(random_features, problem_of(source, content_layers={"conv1_2": 1.0}, style_layers={"conv1_1": 1.0}))
     computed.clear()
     objective(torch.rand((1, 3, 48, 64)))
     for handle in handles:
@@ -95,13 +95,13 @@ def test_a_picture_that_is_clamped_inside_the_closure_of_lbfgs(random_features: 
     bright = Source("bright", np.full((48, 64, 3), 250, np.uint8))
     problem = problem_of(source, content=bright, alpha=0.0, beta=1.0, recipe=Recipe(name="gatys", size=64, steps=10))
 
-    class Watched(engine.PictureObjective):
+    class Watched(pack.PackObjective):
         def __call__(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             seen.append(image.detach().clone())
             return super().__call__(image)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "PictureObjective", Watched)
+        patch.setattr(pack, "PackObjective", Watched)
         outcome = outcome_of(random_features, problem)
     assert max(image.max().item() for image in seen) > 1 or min(image.min().item() for image in seen) < 0
     assert outcome.pixels.dtype == np.uint8
@@ -119,7 +119,7 @@ def test_a_run_that_ends_before_its_last_step_and_saves_nothing(name: str, rando
 def test_a_tv_term_that_is_in_the_gradient_but_not_in_the_loss(random_features: Features, source: Sources) -> None:
     # neural_style.lua: L-BFGS then sees a value and a gradient of two functions.
     image = torch.rand((1, 3, 48, 64), generator=torch.Generator().manual_seed(0), dtype=torch.float32)
-    without, with_tv = (objective_of(random_features, problem_of(source, tv=tv))(image) for tv in (0.0, 5.0))
+    without, with_tv = (objective_at(random_features, problem_of(source, tv=tv))(image) for tv in (0.0, 5.0))
     assert (with_tv[0] - without[0]).item() == pytest.approx(48 * 64 * 5 * with_tv[1][2].item(), rel=1e-3)
     difference = gradient_of(random_features, problem_of(source, tv=5.0)) - gradient_of(random_features, problem_of(source))
     inner = difference[..., 1:-1, 1:-1]
@@ -152,8 +152,8 @@ def test_a_style_strength_that_is_divided_by_the_number_of_layers_twice(random_f
     image = torch.rand((1, 3, 48, 64), generator=torch.Generator().manual_seed(0))
     each = {}
     for layer in ("relu1_1", "relu1_2", "relu2_1"):
-        each[layer] = objective_of(random_features, problem_of(source, style_layers={layer: 3.0}))(image)[1][1].item()
-    together = objective_of(random_features, problem_of(source, style_layers=dict.fromkeys(each, 3.0)))(image)[1][1].item()
+        each[layer] = objective_at(random_features, problem_of(source, style_layers={layer: 3.0}))(image)[1][1].item()
+    together = objective_at(random_features, problem_of(source, style_layers=dict.fromkeys(each, 3.0)))(image)[1][1].item()
     assert together == pytest.approx(sum(each.values()) / 3, rel=1e-5)
 
 
@@ -166,7 +166,7 @@ def test_a_style_that_is_squashed_to_the_photograph_s_shape(random_features: Fea
             return super().statistics(source, size, *rest)  # type: ignore[arg-type]
 
     tall = source(2, 90, 30)
-    PictureObjective(problem_of(source, styles=((tall, 1.0),)), Watched(random_features, TargetCache(), CPU), (48, 64))
+    problems.objective_of(problem_of(source, styles=((tall, 1.0),)), Watched(random_features, TargetCache(), CPU), (48, 64))
     assert sorted(asked) == [(48, 64), (64, 21)]
 
 
@@ -188,7 +188,7 @@ def test_a_picture_that_depends_on_how_often_somebody_looks(
     *_, watched = stylize(random_features, problem, snapshots=frozenset(range(1, 31)))
     assert isinstance(watched, Outcome)
     np.testing.assert_array_equal(expected, watched.pixels)
-    monkeypatch.setattr(engine, "_CHUNK_STEPS", 7)
+    monkeypatch.setattr(pack, "CHUNK_STEPS", 7)
     np.testing.assert_array_equal(expected, outcome_of(random_features, problem).pixels)
 
 

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweep.transfer.losses import gram_matrix, relative_content_loss, relative_style_loss, tv_loss, weighted_mean
+from sweep.transfer.losses import gram_matrix, relative_content_loss, relative_style_loss, tv_loss
+from sweep.transfer.objective import shares
 
 
 def features_of(seed: int, channels: int = 3, height: int = 4, width: int = 5) -> torch.Tensor:
@@ -47,15 +48,15 @@ def test_gram_matrix_of_large_half_precision_features_does_not_overflow() -> Non
 
 
 def test_content_loss_by_hand() -> None:
-    target = torch.tensor([3.0, 4.0], dtype=torch.float64)
+    target = torch.tensor([[3.0, 4.0]], dtype=torch.float64)
     assert relative_content_loss(target, target).item() == 0
-    assert relative_content_loss(torch.zeros(2, dtype=torch.float64), target).item() == pytest.approx(1)
+    assert relative_content_loss(torch.zeros((1, 2), dtype=torch.float64), target).item() == pytest.approx(1)
     # |(4, 6) - (3, 4)|^2 = 5; |(3, 4)|^2 = 25
-    assert relative_content_loss(torch.tensor([4.0, 6.0], dtype=torch.float64), target).item() == pytest.approx(0.2)
+    assert relative_content_loss(torch.tensor([[4.0, 6.0]], dtype=torch.float64), target).item() == pytest.approx(0.2)
 
 
 def test_style_loss_by_hand() -> None:
-    style, start = torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.tensor([[1.0, 0.0], [0.0, 2.0]])
+    style, start = torch.tensor([[[2.0, 0.0], [0.0, 1.0]]]), torch.tensor([[[1.0, 0.0], [0.0, 2.0]]])
     assert relative_style_loss(style, style, start).item() == 0
     # |G - A|^2 = 1 + 1 for the photograph itself; |A|^2 + |G_0|^2 = 5 + 5
     assert relative_style_loss(start, style, start).item() == pytest.approx(0.2)
@@ -90,7 +91,24 @@ def test_tv_loss_by_hand() -> None:
     assert tv_loss(image).item() == pytest.approx(0.125 + 0.625)
 
 
-def test_weighted_mean_looks_at_proportions_only() -> None:
-    losses = [torch.tensor(1.0), torch.tensor(4.0)]
-    assert weighted_mean(losses, [2, 1]).item() == pytest.approx(2.0)
-    assert weighted_mean(losses, [20, 10]).item() == pytest.approx(2.0)
+def test_layer_weights_are_taken_in_proportion_and_in_one_order() -> None:
+    assert list(shares({"relu2_1": 2.0, "relu1_1": 6.0}).items()) == [("relu1_1", 0.75), ("relu2_1", 0.25)]
+    assert shares({"relu1_1": 60.0, "relu2_1": 20.0}) == shares({"relu2_1": 1.0, "relu1_1": 3.0})
+
+
+@pytest.mark.parametrize("guided", [False, True])
+def test_the_gradient_of_a_gram_matrix_is_that_of_finite_differences(guided: bool) -> None:
+    guide = features_of(7, channels=1).abs() + 0.5 if guided else None
+    features = features_of(6).repeat(2, 1, 1, 1).requires_grad_()
+    assert torch.autograd.gradcheck(lambda found: gram_matrix(found, guide), features)
+
+
+def test_each_picture_of_a_batch_has_a_loss_of_its_own() -> None:
+    pair = torch.cat([features_of(8), features_of(9)])
+    target = features_of(10)
+    for loss in (
+        lambda x: relative_content_loss(x, target),
+        lambda x: relative_style_loss(gram_matrix(x), gram_matrix(target), gram_matrix(target)),
+    ):
+        torch.testing.assert_close(loss(pair), torch.cat([loss(pair[:1]), loss(pair[1:])]))
+    torch.testing.assert_close(tv_loss(pair), torch.cat([tv_loss(pair[:1]), tv_loss(pair[1:])]))

@@ -8,11 +8,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from problems import objective_of
 from torch.nn import functional
 
 from sweep.errors import InputError
 from sweep.transfer.networks import Features
-from sweep.transfer.objective import PictureObjective, caffe_units
+from sweep.transfer.objective import caffe_units
 from sweep.transfer.recipe import Recipe
 from sweep.transfer.stylize import Outcome, Problem, Source, TargetCache, stylize
 from sweep.transfer.targets import Targets
@@ -76,7 +77,7 @@ def both_gradients(weights: Weights, loss: str, ratio: tuple[float, float], sour
     )
     targets = Targets(Features(weights, "relu2_2"), TargetCache(), torch.device("cpu"))
     image = torch.from_numpy(source(3, 32, 40).pixels / 255).permute(2, 0, 1)[None].float().requires_grad_()
-    (ours,) = torch.autograd.grad(PictureObjective(problem, targets, (32, 40))(image)[0], image)
+    (ours,) = torch.autograd.grad(objective_of(problem, targets, (32, 40))(image)[0], image)
 
     def layers(pixels: np.ndarray) -> dict[str, torch.Tensor]:
         return taps_of(weights, torch.from_numpy(pixels / 255).permute(2, 0, 1)[None].float(), times)

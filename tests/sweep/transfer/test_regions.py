@@ -6,11 +6,10 @@ import numpy as np
 import problems
 import pytest
 import torch
-from problems import Sources
+from problems import Sources, objective_of
 
 from sweep.errors import InputError
 from sweep.transfer.networks import Features
-from sweep.transfer.objective import PictureObjective
 from sweep.transfer.problem import Problem, Region
 from sweep.transfer.recipe import Recipe
 from sweep.transfer.stylize import Outcome, Source, TargetCache, stylize
@@ -33,7 +32,7 @@ def left_half(height: int = 48, width: int = 64) -> np.ndarray:
 
 def style_loss(features: Features, problem: Problem, image: torch.Tensor) -> float:
     targets = Targets(features, TargetCache(), torch.device("cpu"))
-    return PictureObjective(problem, targets, (48, 64))(image)[1][1].item()
+    return objective_of(problem, targets, (48, 64))(image)[1][1].item()
 
 
 @pytest.mark.parametrize("style", ["gram", "wasserstein", "moments"])
@@ -81,7 +80,7 @@ def test_a_pixel_inside_feels_beta_as_without_masks(random_features: Features, s
 
     def gradient(**how: object) -> torch.Tensor:
         problem = problem_of(source, alpha=0.0, beta=1.0, **how)
-        objective = PictureObjective(problem, Targets(random_features, TargetCache(), torch.device("cpu")), (48, 64))
+        objective = objective_of(problem, Targets(random_features, TargetCache(), torch.device("cpu")), (48, 64))
         image = torch.rand((1, 3, 48, 64), generator=torch.Generator().manual_seed(0)).requires_grad_()
         return torch.autograd.grad(objective(image)[0], image)[0]
 
@@ -110,7 +109,7 @@ def test_a_cache_does_not_take_one_mask_for_another_or_for_none(random_features:
     image = torch.rand((1, 3, 48, 64), generator=torch.Generator().manual_seed(0))
     shared = Targets(random_features, TargetCache(), torch.device("cpu"))
     for problem in problems:
-        assert PictureObjective(problem, shared, (48, 64))(image)[1][1].item() == style_loss(random_features, problem, image)
+        assert objective_of(problem, shared, (48, 64))(image)[1][1].item() == style_loss(random_features, problem, image)
 
 
 def test_regions_go_with_noise_and_with_matched_colours(random_features: Features, source: Sources) -> None:

@@ -138,8 +138,6 @@ def test_a_guide_of_ones_changes_little_more_than_nothing(kind: str) -> None:
     for ones in (torch.ones((8, 10)), torch.full((8, 10), 0.25)):
         found = statistic(kind, features, guide_of(ones, 4, 5))  # type: ignore[arg-type]
         torch.testing.assert_close(found, statistic(kind, features), rtol=1e-5, atol=1e-6)  # type: ignore[arg-type]
-    if kind == "gram":
-        assert torch.equal(statistic(kind, features, guide_of(torch.ones((8, 10)), 4, 5)), statistic(kind, features))
 
 
 def test_a_small_region_is_still_seen_at_a_deep_layer() -> None:

@@ -3,19 +3,20 @@
 import dataclasses
 import gc
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 import torch
-from problems import Sources, problem_of
+from problems import Sources, objective_of, problem_of
 
 from sweep.errors import InputError
-from sweep.transfer import stylize as engine
+from sweep.transfer import pack
 from sweep.transfer.curve import LossPoint
 from sweep.transfer.images import resized
+from sweep.transfer.lbfgs import PackLBFGS
 from sweep.transfer.networks import Features
-from sweep.transfer.objective import PictureObjective, style_target
+from sweep.transfer.objective import style_target
 from sweep.transfer.optimizers import Objective
 from sweep.transfer.recipe import CURVE_POINTS, Recipe
 from sweep.transfer.start import first_picture
@@ -46,7 +47,7 @@ def test_the_gradient_of_the_objective_is_that_of_finite_differences(
     cast = Targets(features, TargetCache(), torch.device("cpu"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sweep.transfer.targets.as_image", lambda pixels, device: as_image(pixels, device).double())
-        objective = PictureObjective(problem, cast, (16, 16))
+        objective = objective_of(problem, cast, (16, 16))
     generator = torch.Generator().manual_seed(0)
     image = torch.rand((1, 3, 16, 16), generator=generator, dtype=torch.float64).requires_grad_()
     total, losses = objective(image)
@@ -224,11 +225,14 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(
 
 
 def test_an_optimiser_that_stands_still_is_reported(random_features: Features, source: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Asleep(engine.WolfeLBFGS):
-        def step(self, objective: Objective) -> torch.Tensor:
-            return self._evaluate(objective)[1]
+    class Asleep(PackLBFGS):
+        def advance(self, objective: Objective) -> tuple[torch.Tensor, Sequence[int]]:
+            before = self._runs[0].at
+            told = super().advance(objective)
+            self._runs[0].at = before
+            return told
 
-    monkeypatch.setattr(engine, "WolfeLBFGS", Asleep)
+    monkeypatch.setattr(pack, "PackLBFGS", Asleep)
     _, outcome = finish(random_features, problem_of(source, recipe=Recipe(name="gatys", size=64, steps=3)))
     assert not outcome.moved and not outcome.diverged
 
