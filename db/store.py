@@ -279,9 +279,8 @@ def _claim_one(connection: Connection, owner: str, row: Any) -> ClaimedRun:
     )
     first = connection.execute(wanted).one()
     settings = words.RunSettings.from_canonical(row.settings)
-    pictures = {settings.content, *(name for name, _ in settings.style)}
     images = connection.execute(
-        select(Image.sha256, Image.original_name, Image.height, Image.width).where(Image.sha256.in_(pictures))
+        select(Image.sha256, Image.original_name, Image.height, Image.width).where(Image.sha256.in_(settings.pictures()))
     ).all()
     return ClaimedRun(
         run_id=row.id,

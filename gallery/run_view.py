@@ -10,11 +10,12 @@ from db import browse, queries
 from db.browse import Neighbours, View
 from db.queries import Result
 from gallery.components.pictures import Shown
-from gallery.export.recipe import recipe_of
+from gallery.export.recipe import pictures_of, recipe_of
 from gallery.export.spec import rerun_spec
 from gallery.filters import FilterSpec
 from gallery.routes import original_url, thumbnail_url
 from gallery.wording import alternative
+from sweep.combination import RunSettings, Weights
 from sweep.errors import InputError
 
 NO_PICTURE = {
@@ -67,7 +68,7 @@ def read_run(connection: Connection, text: str, spec: FilterSpec) -> RunView:
         beside = browse.neighbours(connection, spec.view, asof, result.run_key)
     mine = [one for one in shared if one.sweep in spec.view.sweeps]
     snapshots = queries.snapshots(connection, result.run_key)
-    wanted = {result.content_sha256, *(sha256 for sha256, _ in result.settings["style"]), *(sha256 for _, sha256, _ in snapshots)}
+    wanted = {*RunSettings.from_canonical(result.settings).pictures(), *(sha256 for _, sha256, _ in snapshots)}
     return RunView(
         result=mine[0] if mine else result,
         shared=shared,
@@ -109,16 +110,31 @@ def film(run: RunView) -> list[Shown]:
 
 
 def input_pictures(run: RunView) -> list[Shown]:
-    """The content, then every picture of the style."""
+    """The content, then every picture of the style; of regions each mask with its styles."""
     result = run.result
-    content = result.parameters["content"]
+    content, settings = result.parameters["content"], RunSettings.from_canonical(result.settings)
     shown = [_by_hash(run, result.content_sha256, f"Content: {content}", f"Content image {content}")]
-    styles = result.settings["style"]
+    for mask, styles in settings.regions:
+        name = _original_name(run, mask)
+        shown.append(_by_hash(run, mask, f"Mask: {name}", f"Mask {name}, white where its style goes"))
+        shown += _style_pictures(run, styles, f" in {name}")
+    if settings.regions:
+        return shown
+    return shown + _style_pictures(run, settings.style)
+
+
+def _style_pictures(run: RunView, styles: Weights, where: str = "") -> list[Shown]:
+    shown = []
     for sha256, share in styles:
-        name = result.parameters["style"] if len(styles) == 1 else (run.images.get(sha256, {}).get("original_name") or sha256[:12])
+        alone = len(styles) == 1 and not where
+        name = run.result.parameters["style"] if alone else _original_name(run, sha256)
         part = "" if len(styles) == 1 else f" ({share:.0%})"
-        shown.append(_by_hash(run, sha256, f"Style: {name}{part}", f"Style image {name}"))
+        shown.append(_by_hash(run, sha256, f"Style{where}: {name}{part}", f"Style image {name}{where}"))
     return shown
+
+
+def _original_name(run: RunView, sha256: str) -> str:
+    return str(run.images.get(sha256, {}).get("original_name") or sha256[:12])
 
 
 def _by_hash(run: RunView, sha256: str, caption: str, alt: str) -> Shown:
@@ -135,7 +151,9 @@ def recipe_yaml(run: RunView) -> str:
     """A sweep of this one run, to be saved in the workspace's folder, where its input pictures are."""
     names = {sha256: image["original_name"] or sha256[:12] for sha256, image in run.images.items()}
     recipe = recipe_of(run.result, names)
-    return rerun_spec(recipe, _stored(run, recipe["content"]["sha256"]), [_stored(run, one["sha256"]) for one in recipe["style"]])
+    content, *others = [_stored(run, one["sha256"]) for one in pictures_of(recipe)]
+    styles = len(recipe["style"])
+    return rerun_spec(recipe, content, others[:styles], mask_paths=others[styles:])
 
 
 def _stored(run: RunView, sha256: str) -> str:

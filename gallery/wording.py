@@ -68,7 +68,7 @@ def shown(name: str, value: Value, *, short: bool = False) -> str:
     text = str(value)
     if short and name == "content":
         text = PurePath(text).stem or text
-    if short and name == "style" and " + " not in text:
+    if short and name == "style" and " + " not in text and " in " not in text:  # one picture: no blend, no region
         text = PurePath(text).stem or text
     return text if not short or len(text) <= 28 else text[:27] + "…"
 

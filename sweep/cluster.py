@@ -12,8 +12,8 @@ import os
 import socket
 import sys
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 # A task without GPUs then sees none; set before Ray is imported, which reads it at once.
@@ -58,10 +58,15 @@ class StoredInputs:
 
     pictures: Mapping[PictureKey, "ObjectRef[np.ndarray]"]
     networks: Mapping[WeightsKey, "ObjectRef[dict[str, Any]]"]
+    masks: Mapping[PictureKey, "ObjectRef[np.ndarray]"] = field(default_factory=dict)
 
     def pixels(self, sha256: str, long_side: int) -> np.ndarray:
         """Zero-copy and read-only within a node."""
         return ray.get(self.pictures[sha256, long_side])
+
+    def mask(self, sha256: str, long_side: int) -> np.ndarray:
+        """As `pixels`."""
+        return ray.get(self.masks[sha256, long_side])
 
     def weights(self, network: str, network_hash: str) -> Weights:
         """Once per process: the worker keeps the network it builds from it."""
@@ -176,12 +181,19 @@ class RayCluster:
         return StoredInputs(
             pictures={(sha256, size): self._picture(sha256, size) for sha256, size in worker.pictures_of(request)},
             networks={key: self._network(key) for key in needed},
+            masks={key: self._mask(*key) for key in worker.masks_of(request)},
         )
 
     def _picture(self, sha256: str, size: int) -> "ObjectRef[np.ndarray]":
-        key = (sha256, size)
+        return self._put((sha256, size), lambda: self._inputs.pixels(sha256, size))
+
+    def _mask(self, sha256: str, size: int) -> "ObjectRef[np.ndarray]":
+        # Under a name of its own: the same file may be a style, too.
+        return self._put((f"mask {sha256}", size), lambda: self._inputs.mask(sha256, size))
+
+    def _put(self, key: PictureKey, read: Callable[[], np.ndarray]) -> "ObjectRef[np.ndarray]":
         if key not in self._pictures:
-            self._pictures[key] = ray.put(self._inputs.pixels(sha256, size))
+            self._pictures[key] = ray.put(read())
             while len(self._pictures) > PICTURES_KEPT:
                 self._pictures.popitem(last=False)  # tasks in flight hold their own reference
         self._pictures.move_to_end(key)

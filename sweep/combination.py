@@ -14,6 +14,9 @@ ENGINE_VERSION = 2
 
 Weights = tuple[tuple[str, float], ...]
 """(name, weight) pairs, sorted by name."""
+Regions = tuple[tuple[str, Weights], ...]
+"""(SHA-256 of a mask, shares of its styles) pairs in canonical order; () where styles are the whole picture's."""
+MAX_REGIONS = 16
 
 
 def round_significant(value: float, digits: int = 10) -> float:
@@ -41,6 +44,20 @@ def normalised_weights(weights: Mapping[str, float] | Iterable[tuple[str, float]
     if abs(total - 1) < 1e-8:  # normalised before: dividing again would move the last digit, and with it the run key
         total = 1.0
     return tuple(sorted((name, round_significant(weight / total)) for name, weight in pairs.items() if weight / total > 0))
+
+
+def canonical_regions(regions: Iterable[tuple[str, Weights]]) -> Regions:
+    """Sorted, so that the same regions in another order are the same run."""
+    return tuple(sorted((mask, tuple(sorted(shares))) for mask, shares in regions))
+
+
+def mean_shares(regions: Regions) -> Weights:
+    """Every style of the regions with the mean of its shares: what a run of regions shows as its style. Areas are not known here."""
+    shares: dict[str, list[float]] = {}
+    for _, styles in regions:
+        for name, share in styles:
+            shares.setdefault(name, []).append(share)
+    return normalised_weights({name: math.fsum(given) / len(regions) for name, given in shares.items()})
 
 
 def normalised_ratio(alpha: float, beta: float) -> tuple[float, float]:
@@ -161,7 +178,10 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Combination:
-    """One point of the plan as the user wrote it. Pictures are named by the SHA-256 of their file; style shares sum to 1."""
+    """One point of the plan as the user wrote it. Pictures are named by the SHA-256 of their file; style shares sum to 1.
+
+    regions: styles that are confined to masks, see `canonical_regions`; `style` is then their `mean_shares`.
+    """
 
     content: str
     style: Weights
@@ -169,6 +189,7 @@ class Combination:
     beta: float
     layers: LayerSet
     settings: Settings
+    regions: Regions = ()
 
     def run_settings(self) -> "RunSettings":
         """The run this combination needs; combinations of equal ratio need the same one. Raises ValueError for impossible weights."""
@@ -183,11 +204,14 @@ class Combination:
             content_layers=self.layers.content,
             style_layers=self.layers.style,
             settings=self.settings,
+            regions=self.regions,
         )
 
     def combination_key(self) -> str:
         """Identity within a sweep, in the user's own terms: two of equal ratio are different combinations of one run."""
         own = asdict(self) | {"settings": self.settings.departures(), "run": run_key(self.run_settings())}
+        if not self.regions:
+            del own["regions"]
         return tagged_hash("c1", own)
 
 
@@ -203,6 +227,11 @@ class RunSettings:
     content_layers: Weights
     style_layers: Weights
     settings: Settings
+    regions: Regions = ()
+
+    def pictures(self) -> tuple[str, ...]:
+        """The SHA-256 of every input picture once: the content, the styles, the masks."""
+        return tuple(dict.fromkeys((self.content, *(style for style, _ in self.style), *(mask for mask, _ in self.regions))))
 
     def canonical(self) -> dict[str, Any]:
         """Plain JSON values. Settings at their neutral value are left out, so that adding a control changes no old key."""
@@ -226,6 +255,8 @@ class RunSettings:
             canonical["tv"] = self.tv
         if s.init != "content":  # only a start from noise draws random numbers
             canonical["seed"] = s.seed
+        if self.regions:
+            canonical["regions"] = [[mask, [list(pair) for pair in shares]] for mask, shares in self.regions]
         return canonical
 
     @classmethod
@@ -241,6 +272,7 @@ class RunSettings:
             content_layers=_pairs(canonical["content_layers"]),
             style_layers=_pairs(canonical["style_layers"]),
             settings=Settings.of({**canonical, "tv": tv}),
+            regions=tuple((str(mask), _pairs(shares)) for mask, shares in canonical.get("regions", ())),
         )
 
 

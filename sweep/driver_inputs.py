@@ -23,6 +23,10 @@ class WorkspaceInputs:
         """(H, W, 3) uint8 sRGB. Raises StorageError where the workspace lacks the file or it is damaged."""
         return self._pictures.pixels(sha256, long_side)
 
+    def mask(self, sha256: str, long_side: int) -> np.ndarray:
+        """(H, W) uint8, 255 inside. Raises as `pixels`."""
+        return self._pictures.mask(sha256, long_side)
+
     def weights(self, network: str, network_hash: str) -> Weights:
         """From the cache, or from the user's own file that the sweep was recorded with. Raises WeightsError."""
         if network_hash == NETWORKS[network].source_hash:

@@ -11,7 +11,7 @@ import numpy as np
 from db.artifacts import Artifacts
 from db.sweeps import InputPicture
 from sweep.errors import ImageError
-from sweep.transfer.images import Picture, encode_thumbnail, mean_colour, open_picture, resized
+from sweep.transfer.images import Picture, encode_thumbnail, mask_levels, mean_colour, open_picture, resized
 
 MAX_BYTES = 200_000_000
 
@@ -56,14 +56,15 @@ def inspect_inputs(paths: Iterable[Path]) -> dict[Path, InputFile]:
     Raises:
         ImageError: one is missing, broken, of an unknown format or unsafe; names the file.
     """
-    return {path: _inspect(path) for path in paths}
+    return {path: look_at(path)[0] for path in paths}
 
 
-def _inspect(path: Path) -> InputFile:
+def look_at(path: Path) -> tuple[InputFile, Picture]:
+    """One picture, with its pixels. Raises ImageError as `inspect_inputs`."""
     data = _read(path)
     picture = open_picture(data, str(path))
     height, width = picture.pixels.shape[:2]
-    return InputFile(
+    found = InputFile(
         path=path,
         sha256=hashlib.sha256(data).hexdigest(),
         format=picture.format.lower(),
@@ -73,6 +74,7 @@ def _inspect(path: Path) -> InputFile:
         thumbnail=encode_thumbnail(picture.pixels),
         remarks=picture.remarks,
     )
+    return found, picture
 
 
 def _read(path: Path) -> bytes:
@@ -91,7 +93,7 @@ class StoredPictures:
         self._artifacts = artifacts
         self._format_of = format_of
         self._keep = keep
-        self._shrunk: OrderedDict[tuple[str, int], np.ndarray] = OrderedDict()
+        self._shrunk: OrderedDict[tuple[str, int, bool], np.ndarray] = OrderedDict()
 
     def pixels(self, sha256: str, long_side: int) -> np.ndarray:
         """(H, W, 3) uint8 sRGB with at most that long side.
@@ -99,10 +101,17 @@ class StoredPictures:
         Raises:
             StorageError: the file is missing from the workspace or damaged.
         """
-        key = (sha256, long_side)
+        return self._read(sha256, long_side, as_mask=False)
+
+    def mask(self, sha256: str, long_side: int) -> np.ndarray:
+        """The picture as a mask, (H, W) uint8, with at most that long side. Raises as `pixels`."""
+        return self._read(sha256, long_side, as_mask=True)
+
+    def _read(self, sha256: str, long_side: int, *, as_mask: bool) -> np.ndarray:
+        key = (sha256, long_side, as_mask)
         if key not in self._shrunk:
-            picture: Picture = open_picture(self._artifacts.get(sha256, self._format_of(sha256)), sha256)
-            self._shrunk[key] = resized(picture.pixels, long_side)
+            picture = open_picture(self._artifacts.get(sha256, self._format_of(sha256)), sha256)
+            self._shrunk[key] = resized(mask_levels(picture) if as_mask else picture.pixels, long_side)
             while len(self._shrunk) > self._keep:
                 self._shrunk.popitem(last=False)
         self._shrunk.move_to_end(key)

@@ -6,7 +6,7 @@ from typing import Any
 
 from db.store import ClaimedRun
 from sweep import __version__
-from sweep.combination import RunSettings
+from sweep.combination import RunSettings, Weights
 
 SCHEMA = "stylesweep-run/1"
 
@@ -26,12 +26,18 @@ class Origin:
 def recipe(settings: RunSettings, origin: Origin) -> dict[str, Any]:
     """Plain JSON values, in the words of a sweep's file."""
     names, alpha, beta = origin.names, origin.alpha, origin.beta
+
+    def shared(shares: Weights) -> list[dict[str, Any]]:
+        return [{"name": names[sha256], "sha256": sha256, "share": share} for sha256, share in shares]
+
+    regions = [{"mask": {"name": names[mask], "sha256": mask}, "style": shared(shares)} for mask, shares in settings.regions]
     return {
         "schema": SCHEMA,
         "run_key": origin.run_key,
         "sweep": origin.sweep,
         "content": {"name": names[settings.content], "sha256": settings.content},
-        "style": [{"name": names[sha256], "sha256": sha256, "share": share} for sha256, share in settings.style],
+        "style": shared(settings.style),
+        **({"regions": regions} if regions else {}),
         "alpha": alpha,
         "beta": beta,
         "layers": {"name": origin.layers, "content": dict(settings.content_layers), "style": dict(settings.style_layers)},

@@ -12,14 +12,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidat
 from pydantic_core import PydanticCustomError
 
 from sweep.axes import PARAMETERS, Axis, is_number, read_parameters
-from sweep.combination import Combination, Settings, normalised_weights
+from sweep.combination import Combination, Settings
 from sweep.errors import SpecError
+from sweep.pictures import resolve
 from sweep.spec_checks import check_together
-from sweep.yaml_file import Key, YamlFile, read_yaml, short
+from sweep.styles import MaskedBlend, Style, read_styles
+from sweep.yaml_file import YamlFile, read_yaml, short
 
 MAX_COMBINATIONS = 1_000_000
 MAX_SNAPSHOTS = 50
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif")
 
 
 def _as_list(value: Any) -> Any:
@@ -72,26 +73,13 @@ class SweepFile(BaseModel):
     method: Literal["grid"] = "grid"
     content: Annotated[list[str], BeforeValidator(_as_list)] = Field(min_length=1)
     style: Annotated[list[Any], BeforeValidator(_as_list)] = Field(min_length=1)
-    """Each a path or a glob, or a blend, {path: share, path: share}: see `_blend`."""
+    """Each a path or a glob, a blend, {path: share, path: share}, or regions: see `sweep.styles`."""
     parameters: Annotated[dict[str, Any], BeforeValidator(_as_mapping)] = Field(default_factory=dict)
     settings: Annotated[dict[str, Any], BeforeValidator(_as_mapping)] = Field(default_factory=dict)
     resources: Annotated[Resources, BeforeValidator(_as_mapping)] = Field(default_factory=Resources)
     limits: Annotated[Limits, BeforeValidator(_as_mapping)] = Field(default_factory=Limits)
     snapshots: Annotated[int | list[int], PlainValidator(_snapshots)] = 0
     """Pictures kept of each run's way: how many, spaced by the logarithm of the step, or after which steps."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Blend:
-    """One style entry: pictures with their shares, and the name the result goes by."""
-
-    paths: tuple[tuple[Path, float], ...]
-
-    def name(self) -> str:
-        """'starry.jpg', or '0.7 starry.jpg + 0.3 scream.jpg'."""
-        if len(self.paths) == 1:
-            return self.paths[0][0].name
-        return " + ".join(f"{share:.4g} {path.name}" for path, share in self.paths)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +90,7 @@ class SweepSpec:
     text: str
     name: str
     contents: tuple[Path, ...]
-    styles: tuple[Blend, ...]
+    styles: tuple[Style, ...]
     axes: Mapping[str, Axis]
     resources: Resources
     limits: Limits
@@ -113,8 +101,18 @@ class SweepSpec:
         return len(self.contents) * len(self.styles) * math.prod(len(axis.values) for axis in self.axes.values())
 
     def picture_paths(self) -> list[Path]:
-        """Every input picture once, contents first."""
-        return list(dict.fromkeys([*self.contents, *(path for style in self.styles for path, _ in style.paths)]))
+        """Every input picture once: contents, styles, masks."""
+        masks = [region.mask_of(content) for content, region in self.masked()]
+        return list(dict.fromkeys([*self.content_and_style_paths(), *masks]))
+
+    def content_and_style_paths(self) -> list[Path]:
+        """Those that are not masks, contents first."""
+        return list(dict.fromkeys([*self.contents, *(path for style in self.styles for path in style.style_paths())]))
+
+    def masked(self) -> Iterator[tuple[Path, MaskedBlend]]:
+        """Every photograph with every region that is to be found in it."""
+        regions = [region for style in self.styles for region in style.regions]
+        return itertools.product(self.contents, regions)
 
     def network_files(self) -> dict[tuple[str, Path | None], None]:
         """The (network, own weights file) pairs in use."""
@@ -127,13 +125,15 @@ class SweepSpec:
         """
         names = list(self.axes)
         for content, style in itertools.product(self.contents, self.styles):
-            shares = normalised_weights(_merged((sha256[path], share) for path, share in style.paths))
+            shares, regions = style.weighed(content, sha256)
             for values in itertools.product(*(axis.values for axis in self.axes.values())):
                 point = dict(zip(names, values, strict=True))
                 weights = point.pop("weights")
                 layers, alpha, beta = point.pop("layers"), point.pop("alpha"), point.pop("beta")
                 settings = Settings(**point, network_hash=network_hash[point["network"], weights])
-                combination = Combination(content=sha256[content], style=shares, alpha=alpha, beta=beta, layers=layers, settings=settings)
+                combination = Combination(
+                    content=sha256[content], style=shares, regions=regions, alpha=alpha, beta=beta, layers=layers, settings=settings
+                )
                 yield NamedCombination(combination=combination, content=content, style_name=style.name())
 
 
@@ -144,13 +144,6 @@ class NamedCombination:
     combination: Combination
     content: Path
     style_name: str
-
-
-def _merged(pairs: Iterator[tuple[str, float]]) -> dict[str, float]:
-    total: dict[str, float] = {}
-    for name, share in pairs:  # two names of one picture in a blend
-        total[name] = total.get(name, 0.0) + share
-    return total
 
 
 def load_spec(path: Path) -> SweepSpec:
@@ -169,12 +162,13 @@ def parse_spec(file: YamlFile, path: Path) -> SweepSpec:
     except ValidationError as error:
         raise SpecError(_explain(file, error)) from error
     axes = read_parameters(file, parsed.parameters, parsed.settings, path.parent)
+    contents = tuple(dict.fromkeys(itertools.chain(*_contents(file, parsed, path.parent))))
     spec = SweepSpec(
         path=path,
         text=file.text,
         name=parsed.name,
-        contents=tuple(dict.fromkeys(itertools.chain(*_contents(file, parsed, path.parent)))),
-        styles=tuple(dict.fromkeys(itertools.chain(*_styles(file, parsed, path.parent)))),
+        contents=contents,
+        styles=read_styles(file, parsed.style, contents, path.parent),
         axes=axes,
         resources=parsed.resources,
         limits=parsed.limits,
@@ -190,78 +184,7 @@ def parse_spec(file: YamlFile, path: Path) -> SweepSpec:
 
 def _contents(file: YamlFile, parsed: SweepFile, folder: Path) -> Iterator[list[Path]]:
     for index, entry in enumerate(parsed.content):
-        yield _resolve(file, ("content", index), entry, folder)
-
-
-def _styles(file: YamlFile, parsed: SweepFile, folder: Path) -> Iterator[list[Blend]]:
-    for index, entry in enumerate(parsed.style):
-        key = ("style", index)
-        if isinstance(entry, str):
-            yield [Blend(paths=((path, 1.0),)) for path in _resolve(file, key, entry, folder)]
-        else:
-            yield [_blend(file, key, entry, folder)]
-
-
-_BLEND = "A style is a path, a glob, or a blend, written {first.jpg: 0.7, second.jpg: 0.3}"
-
-
-def _blend(file: YamlFile, key: Key, entry: Any, folder: Path) -> Blend:
-    if not isinstance(entry, dict) or not entry:
-        raise SpecError(f"{file.where(key)}: {short(entry)} is not allowed. {_BLEND}.")
-    for name, share in entry.items():
-        if not is_number(share):
-            raise SpecError(
-                f"{file.where((*key, name))}: {short(share)} is not allowed: a share is a finite number, zero or more. {_BLEND}."
-            )
-    try:
-        shares = normalised_weights(entry)
-    except ValueError as error:
-        raise SpecError(f"{file.where(key)}: {error}. {_BLEND}.") from error
-    paths = []
-    for name, share in shares:
-        found = _resolve(file, (*key, name), name, folder)
-        if len(found) != 1:
-            raise SpecError(f"{file.where(key)}: {short(name)} names {len(found)} pictures; a blend takes one picture a key.")
-        paths.append((found[0], share))
-    return Blend(paths=tuple(paths))
-
-
-def _resolve(file: YamlFile, key: Key, entry: str, folder: Path) -> list[Path]:
-    """A path, a folder of pictures or a glob, sorted; at least one file."""
-    try:
-        found = _matches(file, key, entry, folder)
-    except (OSError, RuntimeError, ValueError) as error:  # too long a name, no such user for ~name, a null byte, a bad pattern
-        raise SpecError(f"{file.where(key)}: {short(entry)} is not a path or pattern that can be looked for: {error}.") from error
-    for path in found:
-        if not _is_text(path.name):
-            raise SpecError(f"{file.where(key)}: the file name {short(str(path))} is not UTF-8 text; rename the file.")
-    return found
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:  # bytes of a file system that are no UTF-8; the database could not hold them
-        return False
-    return True
-
-
-def _matches(file: YamlFile, key: Key, entry: str, folder: Path) -> list[Path]:
-    place = folder / Path(entry).expanduser()
-    if entry and place.is_file():
-        return [place]
-    if entry and place.is_dir():
-        found = sorted(one for one in place.iterdir() if one.suffix.lower() in PICTURE_SUFFIXES and one.is_file())
-        problem = f"the folder {short(entry)} holds no picture ({', '.join(PICTURE_SUFFIXES)})"
-    elif any(mark in entry for mark in "*?["):
-        start = Path(place.anchor) if place.is_absolute() else Path()
-        found = sorted(one for one in start.glob(str(place.relative_to(start))) if one.is_file())
-        problem = f"the pattern {short(entry)} matches no file in {folder.absolute()}"
-    else:
-        found, problem = [], f"there is no file {short(entry)} in {folder.absolute()}"
-    if not found:
-        raise SpecError(f"{file.where(key)}: {problem}. Pictures are looked for relative to the sweep's file.")
-    return found
+        yield resolve(file, ("content", index), entry, folder)
 
 
 def _explain(file: YamlFile, error: ValidationError) -> str:

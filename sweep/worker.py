@@ -22,14 +22,16 @@ import numpy as np
 import torch
 
 from sweep import __version__
-from sweep.combination import RunSettings
+from sweep.combination import RunSettings, normalised_weights
+from sweep.combination import Weights as Weighted
 from sweep.errors import InputError, StylesweepError, SurroundingsError
 from sweep.events import Diverged, Event, Failed, Finished, PictureFile, Progress, Snapshot, Started
 from sweep.transfer import yardsticks
 from sweep.transfer.cost import peak_bytes
-from sweep.transfer.images import encode_png, encode_thumbnail, mean_colour
+from sweep.transfer.images import encode_png, encode_thumbnail, mean_colour, resized_to
 from sweep.transfer.networks import Features
 from sweep.transfer.presets import NETWORKS, deepest_layer, layer_names
+from sweep.transfer.problem import Region, Styles
 from sweep.transfer.recipe import Recipe
 from sweep.transfer.stylize import News, Outcome, Problem, Shot, Source, TargetCache, check_problem, pack_key, stylize_pack
 from sweep.transfer.weights import Weights
@@ -62,6 +64,9 @@ class Inputs(Protocol):
 
     def pixels(self, sha256: str, long_side: int) -> np.ndarray:
         """(H, W, 3) uint8 sRGB, shrunk to the long side."""
+
+    def mask(self, sha256: str, long_side: int) -> np.ndarray:
+        """(H, W) uint8, 255 inside, shrunk to the long side."""
 
     def weights(self, network: str, network_hash: str) -> Weights:
         """The weights of that identity."""
@@ -224,7 +229,7 @@ def _ending(member: _Member, outcome: Outcome, seconds: float, inputs: Inputs) -
     measured = _meter(inputs, _device(request)).measure_all(
         outcome.pixels,
         problem.content.pixels,
-        [(inputs.pixels(sha256, picture_side(request)), share) for sha256, share in request.settings.style],
+        [(inputs.pixels(sha256, picture_side(request)), share) for sha256, share in _shares(request, problem)],
     )
     return Finished(
         run_key=request.run_key,
@@ -262,6 +267,22 @@ def pictures_of(request: RunRequest) -> set[tuple[str, int]]:
     return {(request.settings.content, side), *((sha256, size) for sha256 in styles for size in sizes)}
 
 
+def masks_of(request: RunRequest) -> set[tuple[str, int]]:
+    """(SHA-256, long side) of every mask a run reads."""
+    return {(mask, picture_side(request)) for mask, _ in request.settings.regions}
+
+
+def _shares(request: RunRequest, problem: Problem) -> Weighted:
+    """Each style with its share of the picture, which for a region is one of its area."""
+    if not problem.regions:
+        return request.settings.style
+    weighed: dict[str, float] = {}
+    for (_, styles), region in zip(request.settings.regions, problem.regions, strict=True):
+        for sha256, share in styles:
+            weighed[sha256] = weighed.get(sha256, 0.0) + share * region.area
+    return normalised_weights(weighed)
+
+
 _CONTROLS = ("style_scale", "pooling", "padding", "colors", "style_loss", "loss", "dtype")
 
 
@@ -274,9 +295,17 @@ def _problem(request: RunRequest, inputs: Inputs) -> Problem:
         pixels = inputs.pixels(sha256, long_side)
         return Source(key=f"{sha256} {pixels.shape[0]}x{pixels.shape[1]}", pixels=pixels)
 
+    def sources(shares: Weighted) -> Styles:
+        return tuple((source(sha256, style_side(request)), share) for sha256, share in shares)
+
+    content = source(run_settings.content, side)
+    # To the photograph's shape: two pictures of nearly one aspect may differ by more than the engine allows once they are tiny.
+    masks = [resized_to(inputs.mask(sha256, side), *content.pixels.shape[:2]) for sha256, _ in run_settings.regions]
+    regions = zip(masks, (shares for _, shares in run_settings.regions), strict=True)
     return Problem(
-        content=source(run_settings.content, side),
-        styles=tuple((source(name, style_side(request)), share) for name, share in run_settings.style),
+        content=content,
+        styles=() if run_settings.regions else sources(run_settings.style),
+        regions=tuple(Region(mask=mask, styles=sources(shares)) for mask, shares in regions),
         **{name: getattr(settings, name) for name in _CONTROLS},
         alpha=run_settings.alpha,
         beta=run_settings.beta,

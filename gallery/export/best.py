@@ -63,8 +63,8 @@ def _order(found: list[Result], by: str) -> Callable[[Result], tuple[Any, ...]]:
 
 
 def pair_of(result: Result) -> tuple[str, str]:
-    """What makes results comparable: the content picture and the style picture or blend."""
-    return result.content_sha256, repr(sorted(map(tuple, result.settings["style"])))
+    """What makes results comparable: the content picture and the style picture, blend or regions."""
+    return result.content_sha256, repr((sorted(map(tuple, result.settings["style"])), result.settings.get("regions")))
 
 
 def _first_of_each_pair(best: list[Result], limit: int) -> list[Result]:

@@ -20,6 +20,7 @@ from gallery.export.recipe import recipe_of, tool
 from gallery.export.spec import run8, sidecar
 from gallery.export.tables import Exported
 from gallery.export.targets import MARK, README, Target, open_target
+from sweep.combination import RunSettings
 from sweep.errors import ImageError, InputError, StorageError
 
 __all__ = ["PRESETS", "ExportOptions", "ExportReport", "export_results", "select_best"]
@@ -115,7 +116,7 @@ class _Bundle:
     def _name_inputs(self, results: Sequence[Result]) -> None:
         unique = UniqueNames()
         for result in results:
-            for sha256 in (result.content_sha256, *(sha256 for sha256, _ in result.settings["style"])):
+            for sha256 in RunSettings.from_canonical(result.settings).pictures():
                 if sha256 not in self._input_names:
                     self._input_names[sha256] = unique.take(self._pictures.name(sha256))
 
@@ -131,7 +132,8 @@ class _Bundle:
 
     def _write_one(self, rank: int, result: Result) -> tuple[Exported, Image.Image | None] | None:
         """The picture and its sidecar, or None with a problem noted."""
-        names = {sha256: self._pictures.name(sha256) for sha256, _ in result.settings["style"]}
+        used = RunSettings.from_canonical(result.settings).pictures()
+        names = {sha256: self._pictures.name(sha256) for sha256 in used}
         recipe = recipe_of(result, names)
         content, style = (basename(str(result.parameters[name])) for name in ("content", "style"))
         mark = f"a{number_text(recipe['alpha'])}_b{number_text(recipe['beta'])}_{run8(result.run_key)}"
@@ -151,8 +153,7 @@ class _Bundle:
             image = f"images/{stem}.{result.image_format}"
             self._put(image, data)
             self.images += 1
-        used = {result.content_sha256, *names}
-        text = sidecar(recipe, f"{stem}.yaml", self._input_names, included=used <= self._included)
+        text = sidecar(recipe, f"{stem}.yaml", self._input_names, included=set(used) <= self._included)
         self._put(f"recipes/{stem}.yaml", text.encode())
         return Exported(rank=rank, result=result, recipe=recipe, image=image, sidecar=f"recipes/{stem}.yaml"), small
 
@@ -184,7 +185,7 @@ def sheet_files(pages: Sequence[Image.Image], name: str = "contact_sheet") -> It
 def _readme(exported: Sequence[Exported], options: ExportOptions) -> str:
     first = exported[0].sidecar if exported else "recipes/FILE.yaml"
     inputs = (
-        "inputs/         the photographs and paintings, so that every picture can be made again\n"
+        "inputs/         the photographs, paintings and masks, so that every picture can be made again\n"
         if options.inputs
         else "(inputs are left out; each recipe says which files belong into inputs/, by SHA-256)\n"
     )

@@ -1,6 +1,6 @@
 """What a picture says of itself to other programs: title, one line of parameters, and an XMP packet."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -28,10 +28,13 @@ def with_recipe(picture: bytes, recipe: Recipe) -> bytes:
 
 
 def title(recipe: Recipe) -> str:
-    """'harbour.jpg in the style of waves.png'; of a blend every picture with its share."""
-    styles = recipe["style"]
-    named = [one["name"] if len(styles) == 1 else f"{one['share']:.4g} {one['name']}" for one in styles]
-    return _clean(f"{recipe['content']['name']} in the style of {' + '.join(named)}")
+    """'harbour.jpg in the style of waves.png'; of a blend every picture with its share, of regions every style with its mask."""
+    regions = [f"{_blend(one['style'])} in {one['mask']['name']}" for one in recipe.get("regions", ())]
+    return _clean(f"{recipe['content']['name']} in the style of {' + '.join(regions) or _blend(recipe['style'])}")
+
+
+def _blend(styles: Sequence[Mapping[str, Any]]) -> str:
+    return " + ".join(one["name"] if len(styles) == 1 else f"{one['share']:.4g} {one['name']}" for one in styles)
 
 
 def parameters_line(recipe: Recipe) -> str:

@@ -2,14 +2,14 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from typing import Any, get_args
 
 from db.queries import Result
 from gallery.export.names import basename
 from sweep import __version__
-from sweep.combination import Combination, LayerSet, Settings
+from sweep.combination import MAX_REGIONS, Combination, LayerSet, Settings, Weights, canonical_regions, mean_shares
 from sweep.errors import InputError
 from sweep.transfer.controls import Stop
 from sweep.transfer.yardstick_names import protocols_of
@@ -37,16 +37,17 @@ def recipe_of(result: Result, names: Mapping[str, str]) -> Recipe:
     names: SHA-256 of an input picture -> its name; of a name that is a path only the last part is kept.
     """
     run, own = result.settings, result.parameters
-    content, style = result.content_sha256, [(str(sha256), float(share)) for sha256, share in run["style"]]
+    content, style, regions = result.content_sha256, run["style"], run.get("regions", ())
     known = {**names, content: own["content"]}
-    if len(style) == 1:
+    if len(style) == 1 and not regions:
         known[style[0][0]] = own["style"]
     return {
         "schema": SCHEMA,
         "run_key": result.run_key,
         "sweep": result.sweep,
         "content": {"name": _name(known, content), "sha256": content},
-        "style": [{"name": _name(known, sha256), "sha256": sha256, "share": share} for sha256, share in style],
+        "style": _shared(known, style),
+        **({"regions": [{"mask": _named(known, mask), "style": _shared(known, shares)} for mask, shares in regions]} if regions else {}),
         "alpha": own["alpha"],
         "beta": own["beta"],
         "layers": {"name": own["layers"], "content": dict(run["content_layers"]), "style": dict(run["style_layers"])},
@@ -61,17 +62,36 @@ def _name(names: Mapping[str, str], sha256: str) -> str:
     return basename(names.get(sha256) or sha256[:12])
 
 
+def _named(names: Mapping[str, str], sha256: str) -> dict[str, Any]:
+    return {"name": _name(names, sha256), "sha256": sha256}
+
+
+def _shared(names: Mapping[str, str], shares: Iterable[tuple[str, float]]) -> list[dict[str, Any]]:
+    return [_named(names, sha256) | {"share": float(share)} for sha256, share in shares]
+
+
+def pictures_of(recipe: Recipe) -> list[dict[str, Any]]:
+    """Every input picture with its name and hash: the content, the styles, the masks."""
+    return [recipe["content"], *recipe["style"], *(region["mask"] for region in recipe.get("regions", ()))]
+
+
 def combination_of(recipe: Recipe) -> Combination:
     """The combination a recipe describes; its `run_settings` have the recipe's run_key again (`sweep.combination.run_key`)."""
     layers = recipe["layers"]
+    regions = canonical_regions((one["mask"]["sha256"], _weights(one["style"])) for one in recipe.get("regions", ()))
     return Combination(
         content=recipe["content"]["sha256"],
-        style=tuple(sorted((one["sha256"], one["share"]) for one in recipe["style"])),
+        style=mean_shares(regions) if regions else _weights(recipe["style"]),
+        regions=regions,
         alpha=recipe["alpha"],
         beta=recipe["beta"],
         layers=LayerSet(content=_pairs(layers["content"]), style=_pairs(layers["style"]), name=layers["name"]),
         settings=Settings.of(recipe["settings"]),
     )
+
+
+def _weights(styles: Iterable[Mapping[str, Any]]) -> Weights:
+    return tuple(sorted((one["sha256"], one["share"]) for one in styles))
 
 
 def _pairs(weights: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
@@ -86,14 +106,16 @@ def checked(value: Any, name: str) -> Recipe:
     """
     here = _Reader(value, name, "")
     here.expect(here.text("schema") == SCHEMA, "schema", f"this version reads {SCHEMA!r}")
-    styles = here.items("style")
     layers = here.inside("layers")
+    regions = [_region(one) for one in here.items("regions", MAX_REGIONS)] if "regions" in here.value else []
+    here.expect(len({one["mask"]["sha256"] for one in regions}) == len(regions), "regions", "each has a mask of its own")
     recipe: Recipe = {
         "schema": SCHEMA,
         "run_key": here.text("run_key"),
         "sweep": here.text("sweep"),
         "content": _picture(here.inside("content")),
-        "style": [{**_picture(one), "share": one.number("share")} for one in styles],
+        "style": _styles(here),
+        **({"regions": regions} if regions else {}),
         "alpha": here.number("alpha"),
         "beta": here.number("beta"),
         "layers": {"name": layers.text("name"), "content": layers.weights("content"), "style": layers.weights("style")},
@@ -103,8 +125,20 @@ def checked(value: Any, name: str) -> Recipe:
     }
     here.expect(_RUN_KEY.fullmatch(recipe["run_key"]) is not None, "run_key", "it is 'r1-' and 40 hexadecimal digits")
     here.expect(recipe["alpha"] + recipe["beta"] > 0, "beta", "alpha and beta must not both be zero")
-    here.expect(math.fsum(one["share"] for one in recipe["style"]) > 0, "style", "one share must be above zero")
+    if regions:
+        of_regions = {one["sha256"] for region in regions for one in region["style"]}
+        here.expect({one["sha256"] for one in recipe["style"]} == of_regions, "style", "it lists the styles of all regions, each once")
     return recipe
+
+
+def _styles(here: "_Reader") -> list[dict[str, Any]]:
+    styles = [{**_picture(one), "share": one.number("share")} for one in here.items("style", 64)]
+    here.expect(math.fsum(one["share"] for one in styles) > 0, "style", "one share must be above zero")
+    return styles
+
+
+def _region(here: "_Reader") -> dict[str, Any]:
+    return {"mask": _picture(here.inside("mask")), "style": _styles(here)}
 
 
 def _picture(here: "_Reader") -> dict[str, Any]:
@@ -179,11 +213,12 @@ class _Reader:
     def inside(self, key: str, *, missing_is_empty: bool = False) -> "_Reader":
         return _Reader(self.value.get(key, {} if missing_is_empty else None), self.file, f"{self.where}.{key}".removeprefix("."))
 
-    def items(self, key: str) -> list["_Reader"]:
+    def items(self, key: str, most: int) -> list["_Reader"]:
         value = self.value.get(key)
-        self.expect(isinstance(value, list) and 1 <= len(value) <= 64, key, "it is a list of 1 to 64 pictures")
+        self.expect(isinstance(value, list) and 1 <= len(value) <= most, key, f"it is a list of 1 to {most} entries")
         assert isinstance(value, list)
-        return [_Reader(one, self.file, f"{key}[{index}]") for index, one in enumerate(value)]
+        where = f"{self.where}.{key}".removeprefix(".")
+        return [_Reader(one, self.file, f"{where}[{index}]") for index, one in enumerate(value)]
 
     def weights(self, key: str) -> dict[str, float]:
         inner = self.inside(key)

@@ -6,20 +6,23 @@ from typing import Any
 
 import yaml
 
-from gallery.export.recipe import Recipe
+from gallery.export.recipe import Recipe, pictures_of
 from sweep.combination import Settings, canonical_json, normalised_weights
 
 RECIPE_LINE = "# recipe: "
 _NEUTRAL = Settings()
 
 
-def rerun_spec(recipe: Recipe, content_path: str, style_paths: Sequence[str], size: int | None = None) -> str:
+def rerun_spec(
+    recipe: Recipe, content_path: str, style_paths: Sequence[str], size: int | None = None, mask_paths: Sequence[str] = ()
+) -> str:
     """YAML text of a one-run sweep that makes the recipe's picture, or the same one larger.
 
-    content_path, style_paths: where the pictures lie, relative to the file this is written to; styles in the recipe's order.
-    size: long side in pixels; None keeps the recipe's, and then the run has the recipe's own run_key.
+    content_path, style_paths, mask_paths: where the pictures lie, relative to the file this is written to; styles and masks in the
+    recipe's order. size: long side in pixels; None keeps the recipe's, and then the run has the recipe's own run_key.
     """
-    return yaml.safe_dump(_plan(recipe, content_path, style_paths, size), sort_keys=False, allow_unicode=True, width=120)
+    plan = _plan(recipe, content_path, style_paths, size, mask_paths)
+    return yaml.safe_dump(plan, sort_keys=False, allow_unicode=True, width=120)
 
 
 def sidecar(recipe: Recipe, file: str, inputs: Mapping[str, str], *, included: bool) -> str:
@@ -28,8 +31,9 @@ def sidecar(recipe: Recipe, file: str, inputs: Mapping[str, str], *, included: b
     file: the sidecar's own name. inputs: SHA-256 of an input picture -> its file name in the bundle's inputs/.
     included: whether the bundle brings the input pictures.
     """
-    used = [recipe["content"], *recipe["style"]]
+    used = pictures_of(recipe)
     names = [inputs[one["sha256"]] for one in used]
+    styles, masks = (names[1 : 1 + len(recipe["style"])], names[1 + len(recipe["style"]) :])
     what = (
         "Its input pictures:"
         if included
@@ -37,7 +41,7 @@ def sidecar(recipe: Recipe, file: str, inputs: Mapping[str, str], *, included: b
     )
     network = recipe["settings"]["network"]
     head = [
-        f"{names[0]} in the style of {' and '.join(names[1:])}, {recipe['tool']}",
+        f"{names[0]} in the style of {' and '.join(styles)}{', by region' if masks else ''}, {recipe['tool']}",
         f"Make it again:      stylesweep run recipes/{file}",
         f"The same, larger:   stylesweep rerun recipes/{file} --size {2 * recipe['settings']['size']}",
         what,
@@ -46,12 +50,13 @@ def sidecar(recipe: Recipe, file: str, inputs: Mapping[str, str], *, included: b
     ]
     # JSON in ASCII: a line break of any alphabet inside a name would end the comment.
     text = "".join(f"# {_one_line(line)}\n" for line in head) + f"{RECIPE_LINE}{json.dumps(recipe, sort_keys=True)}\n"
-    return text + rerun_spec(recipe, f"../inputs/{names[0]}", [f"../inputs/{name}" for name in names[1:]])
+    style_paths, mask_paths = ([f"../inputs/{name}" for name in some] for some in (styles, masks))
+    return text + rerun_spec(recipe, f"../inputs/{names[0]}", style_paths, mask_paths=mask_paths)
 
 
 def same_plan(body: Mapping[str, Any], recipe: Recipe) -> bool:
     """Whether a parsed sidecar still says what its recipe says, wherever its pictures lie."""
-    plan = _plan(recipe, "-", ["-"] * len(recipe["style"]), None)
+    plan = _plan(recipe, "-", ["-"] * len(recipe["style"]), None, ["-"] * len(recipe.get("regions", ())))
     own = {key: body.get(key, {}) for key in ("parameters", "settings")}
     try:
         return canonical_json(_floats(own)) == canonical_json(_floats({key: plan[key] for key in own}))
@@ -59,8 +64,13 @@ def same_plan(body: Mapping[str, Any], recipe: Recipe) -> bool:
         return False
 
 
-def _plan(recipe: Recipe, content_path: str, style_paths: Sequence[str], size: int | None) -> dict[str, Any]:
-    shares = unnormalised({path: one["share"] for path, one in zip(style_paths, recipe["style"], strict=True)})
+def _plan(recipe: Recipe, content_path: str, style_paths: Sequence[str], size: int | None, mask_paths: Sequence[str]) -> dict[str, Any]:
+    path_of = {one["sha256"]: path for path, one in zip(style_paths, recipe["style"], strict=True)}
+    regions = [
+        {"mask": mask, "style": _style(region["style"], path_of)}
+        for mask, region in zip(mask_paths, recipe.get("regions", ()), strict=True)
+    ]
+    style = {"regions": regions} if regions else _style(recipe["style"], path_of)
     settings = recipe["settings"]
     resized = f"-{size}" if size is not None and size != settings["size"] else ""
     kept = {"network": settings["network"], "recipe": settings["recipe"], "size": size or settings["size"]}
@@ -71,7 +81,7 @@ def _plan(recipe: Recipe, content_path: str, style_paths: Sequence[str], size: i
         "name": f"rerun-{run8(recipe['run_key'])}{resized}",
         "method": "grid",
         "content": content_path,
-        "style": style_paths[0] if len(style_paths) == 1 else [shares],
+        "style": style if isinstance(style, str) else [style],
         "parameters": {
             "alpha": {"value": _tidy(recipe["alpha"])},
             "beta": {"value": _tidy(recipe["beta"])},
@@ -79,6 +89,13 @@ def _plan(recipe: Recipe, content_path: str, style_paths: Sequence[str], size: i
         },
         "settings": kept,
     }
+
+
+def _style(styles: Sequence[Mapping[str, Any]], path_of: Mapping[str, str]) -> str | dict[str, float]:
+    """A picture, or a blend."""
+    if len(styles) == 1:
+        return path_of[styles[0]["sha256"]]
+    return unnormalised({path_of[one["sha256"]]: one["share"] for one in styles})
 
 
 def run8(run_key: str) -> str:

@@ -157,7 +157,7 @@ def rerun(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     size: Annotated[int | None, typer.Option(min=16, help="Another size, in pixels, as `size` in a sweep's file.")] = None,
     address: Annotated[str, typer.Option(help="As for `run`.")] = "local",
-    inputs: Annotated[Path | None, typer.Option("--inputs", help="A folder to look for the photograph and the styles in.")] = None,
+    inputs: Annotated[Path | None, typer.Option("--inputs", help="A folder to look for the input pictures in.")] = None,
 ) -> None:
     """Make a picture again from the recipe inside its file, larger if you like."""
     from sweep.cli import taking
@@ -179,7 +179,7 @@ def sheet(
 
 @app.command()
 def samples(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write them.")]) -> None:
-    """Write sample photographs and drawn styles to start with."""
+    """Write sample photographs, drawn styles and masks to start with."""
     from sweep.samples import write_samples
 
     write_samples(folder, lambda line: typer.echo(line, err=True))

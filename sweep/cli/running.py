@@ -21,6 +21,7 @@ from sweep.cli.progress import JsonLines, Terminal, follow
 from sweep.cli.wording import amount_of_bytes, amount_of_time, printable
 from sweep.errors import InputError, Interrupted
 from sweep.inputs import InputFile, inspect_inputs
+from sweep.masks import inspect_masks
 from sweep.plan import CPU_RATE, GPU_RATE, Plan, Speed, make_plan, own_weights, picture_sizes
 from sweep.spec import SweepSpec, load_spec
 from sweep.transfer.presets import network_info
@@ -58,7 +59,8 @@ def prepare(path: Path) -> Prepared:
     from sweep.transfer.weights import network_hash
 
     spec = load_spec(path)
-    files = inspect_inputs(spec.picture_paths())
+    files = inspect_inputs(spec.content_and_style_paths())
+    files |= inspect_masks(spec, files)
     for file in files.values():
         for remark in file.remarks:
             say(remark)

@@ -21,7 +21,9 @@ from gallery.export.sheet import sweep_sheet
 from gallery.export.spec import rerun_spec
 from sweep.cli import running
 from sweep.cli.wording import amount_of_bytes
+from sweep.combination import RunSettings
 from sweep.errors import InputError, StylesweepError
+from sweep.styles import CONTENT
 
 MOST_FILES = 10_000
 """How many files a search for input pictures looks at."""
@@ -86,15 +88,22 @@ def rerun(what: str, options: RerunOptions) -> int:
     place = options.workspace / "reruns" / f"{recipe['run_key'][3:11]}{f'-{options.size}' if options.size else ''}"
     # Each picture in a folder of its own, so that a content and a style of one name do not meet.
     folders = {"content": recipe["content"]} | {f"style-{number}": one for number, one in enumerate(recipe["style"], start=1)}
-    paths = {folder: f"{folder}/{Path(picture['name']).name}" for folder, picture in folders.items()}
+    folders |= {f"mask-{number}": one["mask"] for number, one in enumerate(recipe.get("regions", ()), start=1)}
+    paths = {folder: f"{folder}/{_plain(Path(picture['name']).name)}" for folder, picture in folders.items()}
     for folder, picture in folders.items():
         _write(place / paths[folder], _find_picture(workspace, picture["sha256"], Path(picture["name"]).name, near))
-    text = rerun_spec(recipe, paths.pop("content"), list(paths.values()), options.size)
+    styles, masks = ([path for path in paths.values() if path.startswith(kind)] for kind in ("style-", "mask-"))
+    text = rerun_spec(recipe, paths["content"], styles, options.size, masks)
     spec = place / "sweep.yaml"
     _write(spec, text.encode())
     code = running.run(spec, running.RunOptions(workspace=options.workspace, address=options.address, extend=True))
     _say_where(workspace, yaml.safe_load(text)["name"], recipe, options)
     return code
+
+
+def _plain(name: str) -> str:
+    """A file name that is safe within a mask's path, where it would stand for the photograph's name otherwise."""
+    return name.replace(CONTENT, "content")
 
 
 def _say_where(workspace: Workspace, name: str, recipe: Mapping[str, Any], options: RerunOptions) -> None:
@@ -115,7 +124,7 @@ def _recipe_of_run(workspace: Workspace, run: str) -> dict[str, Any]:
             result = queries.find_result(connection, run)
         except InputError as error:
             raise InputError(f"{run!r} is neither a file nor a run of this workspace. Give a picture, a recipe or a run key.") from error
-        rows = {sha256: queries.image(connection, sha256) for sha256, _ in result.settings["style"]}
+        rows = {sha256: queries.image(connection, sha256) for sha256 in RunSettings.from_canonical(result.settings).pictures()}
     return recipe_of(result, {sha256: str(row["original_name"]) for sha256, row in rows.items() if row})
 
 

@@ -1,6 +1,6 @@
-"""Pictures to start with, for somebody who has none: photographs in the public domain and drawn styles.
+"""Pictures to start with, for somebody who has none: photographs in the public domain, drawn styles, and masks for a photograph.
 
-`write_samples` fills a folder; `sample_photograph` and `drawn_style` give the same pictures as arrays.
+`write_samples` fills a folder; `sample_photograph`, `drawn_style` and `sample_mask` give the same pictures as arrays.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from PIL import Image
 from sweep.errors import StorageError
 from sweep.samples.brushwork import Picture
 from sweep.samples.drawn import DRAWN_STYLES, drawn_style
+from sweep.samples.masks import MASKS, sample_mask
 from sweep.samples.photographs import PHOTOGRAPHS, Photograph, sample_photograph
 
-__all__ = ["DRAWN_STYLES", "PHOTOGRAPHS", "Photograph", "drawn_style", "sample_photograph", "write_samples"]
+__all__ = ["DRAWN_STYLES", "MASKS", "PHOTOGRAPHS", "Photograph", "drawn_style", "sample_mask", "sample_photograph", "write_samples"]
 
 
 def write_samples(folder: Path, say: Callable[[str], None]) -> list[Path]:
-    """Write photographs/*.jpg, styles/*.png and ABOUT.txt (whose they are) into `folder`, which is made if need be.
+    """Write photographs/*.jpg, masks/*.png, styles/*.png and ABOUT.txt (whose they are) into `folder`, which is made if need be.
 
     A file that is already there with the same bytes is left alone; one with other bytes is replaced at once, so that no
     half-written picture is ever seen. `say` gets one line per file.
@@ -34,7 +35,7 @@ def write_samples(folder: Path, say: Callable[[str], None]) -> list[Path]:
         StorageError: the folder cannot be made or written.
     """
     # The folders first: a folder that cannot be written should be told before the drawing, not after.
-    for part in (folder / "photographs", folder / "styles"):
+    for part in (folder / "photographs", folder / "masks", folder / "styles"):
         _made(part)
     paths = []
     for path, content in _contents(folder):
@@ -50,6 +51,8 @@ def _contents(folder: Path) -> Iterator[tuple[Path, bytes]]:
         # Quality 95 without colour subsampling: the artefacts of a stronger JPEG would be stylised along with the picture.
         photograph = _encoded(sample_photograph(name), "JPEG", quality=95, subsampling=0)
         yield folder / "photographs" / f"{name}.jpg", photograph
+    for name in MASKS:
+        yield folder / "masks" / f"{name}.png", _encoded(sample_mask(name), "PNG")
     for name in DRAWN_STYLES:
         yield folder / "styles" / f"{name}.png", _encoded(drawn_style(name), "PNG")
     yield folder / "ABOUT.txt", _about().encode()
@@ -67,8 +70,9 @@ def _about() -> str:
     for name, photograph in PHOTOGRAPHS.items():
         lines += [f"  {name}.jpg", f"    {photograph.title}, by {photograph.author}", f"    {photograph.licence}"]
         lines += [f"    {photograph.source}", ""]
+    lines += ["masks/", "", *(f"  {name}.png" for name in MASKS), ""]
     lines += ["styles/", "", *(f"  {name}.png" for name in DRAWN_STYLES), ""]
-    lines += ["  Drawn by stylesweep itself. They are dedicated to the public domain (CC0 1.0,"]
+    lines += ["  Masks and styles are drawn by stylesweep itself. They are dedicated to the public domain (CC0 1.0,"]
     lines += ["  https://creativecommons.org/publicdomain/zero/1.0/): use them for anything, free of charge.", ""]
     return "\n".join(lines)
 

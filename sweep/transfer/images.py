@@ -65,13 +65,28 @@ def open_picture(data: bytes, name: str) -> Picture:
         raise ImageError(f"The picture {name} is damaged or cut short ({error}); export or copy it again.") from error
 
 
+def mask_levels(picture: Picture) -> np.ndarray:
+    """A picture read as a mask: (H, W) uint8 luma (ITU-R BT.601), 255 inside; what is transparent is outside."""
+    levels: np.ndarray = np.asarray(Image.fromarray(picture.pixels).convert("L"))
+    if picture.alpha is None:
+        return levels
+    # Luma is linear, so the white that the picture was laid on can be taken away again.
+    on_black: np.ndarray = np.clip(levels.astype(np.int16) - 255 + picture.alpha, 0, 255)
+    return on_black.astype(np.uint8)
+
+
+def one_shape(first: tuple[int, ...], second: tuple[int, ...]) -> bool:
+    """Whether two pictures of (height, width, ...) have one aspect, up to the rounding of small ones (3 %)."""
+    return abs(first[1] * second[0] / (first[0] * second[1]) - 1) <= 0.03
+
+
 def resized(pixels: np.ndarray, long_side: int) -> np.ndarray:
-    """Pixels (H, W, 3) uint8 shrunk to the long side; the aspect is kept, nothing is enlarged."""
+    """Pixels (H, W, 3) uint8, or a mask's (H, W), shrunk to the long side; the aspect is kept, nothing is enlarged."""
     return resized_to(pixels, *fitted(pixels.shape[0], pixels.shape[1], long_side))
 
 
 def resized_to(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Pixels (H, W, 3) uint8 resampled (Lanczos) to exactly height x width; the aspect is the caller's affair."""
+    """Pixels (H, W, 3) uint8, or a mask's (H, W), resampled (Lanczos) to exactly height x width; the aspect is the caller's affair."""
     if pixels.shape[:2] == (height, width):
         return pixels
     return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS))

@@ -16,6 +16,7 @@ from sweep.transfer.images import resized_to
 from sweep.transfer.lbfgs import PackLBFGS
 from sweep.transfer.objective import PackObjective, value_of
 from sweep.transfer.optimizers import PackAdam
+from sweep.transfer.outside import with_photograph_outside
 from sweep.transfer.problem import Problem
 from sweep.transfer.recipe import kept_steps
 from sweep.transfer.start import first_picture, resampled
@@ -91,9 +92,9 @@ class _Member:
     def finished(self, picture: Tensor) -> np.ndarray:
         """The picture to show or save, in the colours that were asked for."""
         pixels = as_pixels(picture)
-        if self.problem.colors != "content":
-            return pixels
-        return with_colours_of(pixels, resized_to(self.problem.content.pixels, pixels.shape[0], pixels.shape[1]))
+        if self.problem.colors == "content":
+            pixels = with_colours_of(pixels, resized_to(self.problem.content.pixels, pixels.shape[0], pixels.shape[1]))
+        return with_photograph_outside(pixels, self.problem)
 
     def moved(self) -> bool:
         """Whether the saved picture differs from the start of its scale, or had no reason to."""

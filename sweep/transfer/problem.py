@@ -3,20 +3,17 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 import numpy as np
 
 from sweep.errors import InputError
 from sweep.transfer.colours import recoloured
 from sweep.transfer.controls import STYLE_SCALES, Colors, Dtype, Loss, Padding, Pooling, StyleLoss, check_choice, check_number
-from sweep.transfer.images import resized_to
+from sweep.transfer.images import one_shape, resized_to
 from sweep.transfer.recipe import SMALLEST_SIDE, Recipe, fitted
 from sweep.transfer.targets import Mask, Source
 
 Styles = tuple[tuple[Source, float], ...]
-
-_OTHER_SHAPE: Final = 0.03  # how far a mask's aspect may be from the photograph's: rounding of small pictures
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,7 +67,7 @@ class Problem:
     pooling, padding, dtype: see Features.variant. colors: 'style'; 'content' gives the finished picture hue and chroma of the
     photograph; 'matched' recolours the styles to the photograph before (see colours). style_loss: see
     style_losses.relative_distance. loss: 'relative' or a published one (see objective); these know Gram matrices only.
-    regions: styles confined to masks; `styles` is then (). What no mask covers has no style and stays a photograph. Each
+    regions: styles confined to masks; `styles` is then (). What no mask covers is the photograph (see outside). Each
     region counts by its area, so that beta does to a pixel inside what it does without masks.
 
     Raises InputError for values outside these.
@@ -114,7 +111,7 @@ class Problem:
 
     def _check_mask(self, mask: np.ndarray) -> None:
         height, width = self.content.pixels.shape[:2]
-        if abs(mask.shape[1] * height / (mask.shape[0] * width) - 1) > _OTHER_SHAPE:
+        if not one_shape(mask.shape, (height, width)):
             raise InputError(
                 f"A mask of {mask.shape[1]} x {mask.shape[0]} pixels has another shape than the photograph of {width} x {height}; "
                 "make it from the photograph, whole and upright."

@@ -26,10 +26,14 @@ class HeldInputs:
 
     pictures: Mapping[str, np.ndarray]
     asked: Counter[str] = field(default_factory=Counter)
+    masks: dict[str, np.ndarray] = field(default_factory=dict)
 
     def pixels(self, sha256: str, long_side: int) -> np.ndarray:
         self.asked[sha256] += 1
         return resized(self.pictures[sha256], long_side)
+
+    def mask(self, sha256: str, long_side: int) -> np.ndarray:
+        return resized(self.masks[sha256], long_side)
 
     def weights(self, network: str, network_hash: str) -> Weights:
         self.asked[network] += 1

@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,20 @@ def test_a_run_on_ray_is_the_one_in_this_process_bit_for_bit(cluster: Any, held:
     for run_key, event in here.items():
         assert there[run_key].picture.data == event.picture.data
         assert there[run_key].yardsticks == event.yardsticks
+
+
+def test_a_masked_run_on_ray_is_the_one_in_this_process_bit_for_bit(cluster: Any, held: Any, request_for: Requests) -> None:
+    request = request_for(20.0, steps=6)
+    style = request.settings.style[0][0]
+    mask = np.zeros((43, 64), np.uint8)
+    mask[:, :32] = 255
+    held.masks[style] = mask  # one file as a mask and as a style
+    masked = replace(request, run_key="r1-masked", settings=replace(request.settings, regions=((style, request.settings.style),)))
+    for one in (request, masked):
+        cluster.submit(one, CPU)
+    there = {event.run_key: event for event in until_ended(cluster, 2) if isinstance(event, Finished)}
+    (here,) = (event for event in worker.run([masked], held) if isinstance(event, Finished))
+    assert there[masked.run_key].picture.data == here.picture.data != there[request.run_key].picture.data
 
 
 def test_two_runs_share_a_gpu_and_their_processes_are_used_again(cluster: Any, request_for: Requests) -> None:

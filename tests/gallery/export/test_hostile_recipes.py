@@ -15,6 +15,7 @@ from PIL import Image
 
 from gallery.export.png import with_text_chunks
 from gallery.export.reading import read_recipe
+from gallery.export.recipe import combination_of
 from sweep.combination import Settings
 from sweep.errors import InputError
 
@@ -28,13 +29,20 @@ GOOD: dict[str, Any] = {
 }  # fmt: skip
 
 
-def changed(path: str, value: Any) -> dict[str, Any]:
-    recipe = copy.deepcopy(GOOD)
+REGION: dict[str, Any] = {
+    "mask": {"name": "sky.png", "sha256": "c" * 64},
+    "style": [{"name": "waves.png", "sha256": "b" * 64, "share": 1.0}],
+}
+MASKED: dict[str, Any] = {**GOOD, "regions": [REGION]}
+
+
+def changed(path: str, value: Any, good: dict[str, Any] = GOOD) -> dict[str, Any]:
+    recipe = copy.deepcopy(good)
     *folders, last = path.split(".")
     inner = recipe
     for folder in folders:
         inner = inner[int(folder)] if isinstance(inner, list) else inner[folder]
-    inner[last] = value
+    inner[int(last) if isinstance(inner, list) else last] = value
     return recipe
 
 
@@ -88,6 +96,36 @@ def bomb() -> str:
     return "\n".join(lines)
 
 
+def test_a_good_one_with_regions_is_read_and_is_the_run_that_it_describes() -> None:
+    read = read_recipe(json.dumps(MASKED).encode(), "good.json")
+    assert read["regions"] == MASKED["regions"]
+    run = combination_of(read).run_settings()
+    assert run.regions == (("c" * 64, (("b" * 64, 1.0),)),) and run.style == (("b" * 64, 1.0),)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "named"),
+    [
+        ("regions", [], "regions is [], which is not allowed: it is a list of 1 to 16 entries"), ("regions", None, "regions is None"),
+        ("regions", {}, "regions is {}"), ("regions", [REGION] * 17, "1 to 16 entries"), ("regions", [REGION] * 2, "a mask of its own"),
+        ("regions", [1], "regions[0] is not a mapping"), ("regions.0.mask", None, "regions[0].mask is not a mapping"),
+        ("regions.0.mask", "sky.png", "regions[0].mask is not a mapping"), ("regions.0.mask.sha256", "../etc", "regions[0].mask.sha256"),
+        ("regions.0.mask.name", "", "regions[0].mask.name"), ("regions.0.style", [], "regions[0].style is []"),
+        ("regions.0.style", {"waves.png": 1}, "regions[0].style"), ("regions.0.style.0", 3, "regions[0].style[0] is not a mapping"),
+        ("regions.0.style.0.share", -1, "regions[0].style[0].share is -1"), ("regions.0.style.0.share", 0, "regions[0].style"),
+        ("regions.0.style.0.share", True, "regions[0].style[0].share"), ("regions.0.style.0.sha256", "d" * 64, "the styles of all regions"),
+        ("style.0.sha256", "d" * 64, "the styles of all regions"),
+    ],
+)  # fmt: skip
+def test_a_wrong_region_is_named(path: str, value: Any, named: str) -> None:
+    assert named in refusal(json.dumps(changed(path, value, MASKED)).encode())
+
+
+def test_the_name_of_a_mask_never_keeps_a_folder() -> None:
+    read = read_recipe(json.dumps(changed("regions.0.mask.name", "..\\..\\x/sky.png", MASKED)).encode(), "a.json")
+    assert read["regions"][0]["mask"]["name"] == "sky.png"
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -137,18 +175,30 @@ JSON_VALUES = st.recursive(
 
 @given(
     st.sampled_from(
-        ["alpha", "style", "content", "layers", "settings", "yardsticks", "run_key", "layers.style", "style.0", "settings.steps"]
+        [
+            "alpha",
+            "style",
+            "content",
+            "layers",
+            "settings",
+            "yardsticks",
+            "run_key",
+            "layers.style",
+            "style.0",
+            "settings.steps",
+            "regions",
+            "regions.0",
+            "regions.0.mask",
+            "regions.0.style",
+            "regions.0.style.0.share",
+        ]
     ),
     JSON_VALUES,
 )
 def test_any_value_in_any_field_is_read_or_refused_and_never_a_crash(path: str, value: Any) -> None:
-    recipe = copy.deepcopy(GOOD)
-    if path == "style.0":
-        recipe["style"][0] = value
-    else:
-        recipe = changed(path, value)
+    recipe = changed(path, value, MASKED)
     with contextlib.suppress(InputError):
-        assert read_recipe(json.dumps(recipe).encode(), "x.json")["schema"] == GOOD["schema"]
+        combination_of(read_recipe(json.dumps(recipe).encode(), "x.json"))
 
 
 @given(st.binary(max_size=300))

@@ -12,7 +12,7 @@ from PIL import Image
 
 import sweep.samples
 from sweep.errors import InputError, StorageError
-from sweep.samples import DRAWN_STYLES, PHOTOGRAPHS, drawn_style, sample_photograph, write_samples
+from sweep.samples import DRAWN_STYLES, MASKS, PHOTOGRAPHS, drawn_style, sample_mask, sample_photograph, write_samples
 from sweep.samples.photographs import LONG_SIDE
 
 
@@ -38,12 +38,12 @@ def unwritable(tmp_path: Path) -> Path:
 
 
 @pytest.mark.usefixtures("small_styles")
-def test_a_new_folder_gets_every_photograph_every_style_and_the_credits(tmp_path: Path) -> None:
+def test_a_new_folder_gets_every_photograph_every_mask_every_style_and_the_credits(tmp_path: Path) -> None:
     said: list[str] = []
     folder = tmp_path / "not" / "there yet"
     paths = write_samples(folder, said.append)
     expected = {f"photographs/{name}.jpg" for name in PHOTOGRAPHS}
-    expected |= {f"styles/{name}.png" for name in DRAWN_STYLES} | {"ABOUT.txt"}
+    expected |= {f"masks/{name}.png" for name in MASKS} | {f"styles/{name}.png" for name in DRAWN_STYLES} | {"ABOUT.txt"}
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert found == expected
     assert sorted(paths) == sorted(folder / name for name in expected)
@@ -52,7 +52,7 @@ def test_a_new_folder_gets_every_photograph_every_style_and_the_credits(tmp_path
     for path in paths[:-1]:
         with Image.open(path) as picture:
             picture.load()
-            assert picture.mode == "RGB"
+            assert picture.mode == ("L" if path.parent.name == "masks" else "RGB")
 
 
 @pytest.mark.usefixtures("small_styles")
@@ -106,7 +106,7 @@ def test_the_credits_name_every_picture_with_its_author_and_licence(tmp_path: Pa
         assert f"{name}.jpg" in about
         assert photograph.author in about
         assert photograph.licence in about
-    assert all(f"{name}.png" in about for name in DRAWN_STYLES)
+    assert all(f"{name}.png" in about for name in (*MASKS, *DRAWN_STYLES))
     assert "CC0" in about.split("styles/")[1]
 
 
@@ -140,3 +140,28 @@ def test_without_scikit_image_the_message_says_what_to_install(monkeypatch: pyte
 def test_an_unknown_photograph_is_refused_with_the_names_that_exist() -> None:
     with pytest.raises(InputError, match="astronaut"):
         sample_photograph("dog")
+
+
+def test_a_mask_fits_its_photograph_and_the_masks_of_one_photograph_are_together_the_whole_of_it() -> None:
+    of_photograph: dict[str, list[NDArray[np.uint8]]] = {}
+    for name in MASKS:
+        photograph = name.partition("-")[0]
+        mask = sample_mask(name)
+        assert mask.shape == sample_photograph(photograph).shape[:2]
+        assert 0.1 < (mask > 127).mean() < 0.9
+        of_photograph.setdefault(photograph, []).append(mask)
+    for masks in of_photograph.values():
+        np.testing.assert_array_equal(sum(mask.astype(int) for mask in masks), 255)
+
+
+def test_the_cups_mask_holds_the_white_of_the_cup_and_not_the_dark_corner() -> None:
+    coffee, cup = sample_photograph("coffee").astype(int), sample_mask("coffee-cup")
+    white = coffee.min(axis=2) > 190
+    white[:, 400:] = False  # glints on the table
+    assert white.sum() > 3000 and (cup[white] > 127).mean() > 0.95
+    assert (cup[:60, :60] == 0).all()
+
+
+def test_an_unknown_mask_is_refused_with_the_names_that_exist() -> None:
+    with pytest.raises(InputError, match="coffee-cup"):
+        sample_mask("dog")
