@@ -19,7 +19,7 @@ from engine_memory import memory
 from engine_setting import LAYERS, RATIO, Plan, Row, pictures
 from engine_steps import step_times
 
-from sweep import worker
+from sweep import process, worker
 from sweep.combination import Combination, LayerSet, Settings, run_key
 from sweep.events import Failed, Progress
 from sweep.transfer.images import resized
@@ -71,7 +71,7 @@ def start_times(plan: Plan, weights: Weights) -> Iterator[Row]:
             events.close()
             return passed
 
-        worker._targets.cache_clear()
+        process.targets.cache_clear()
         cold = first_news(1)
         one, six = zip(*[(first_news(1), first_news(6)) for _ in range(plan.turns)], strict=True)
         step = (statistics.median(six) - statistics.median(one)) / 5

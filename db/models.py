@@ -224,6 +224,8 @@ class Attempt(Base):
     seconds: Mapped[float | None]
     optimise_seconds: Mapped[float | None]
     peak_memory: Mapped[int | None]
+    notes: Mapped[str | None] = mapped_column(Text)
+    """What had to be done differently to get it through (memory ran out, say), a sentence a line."""
 
 
 class LossPoint(Base):

@@ -113,7 +113,7 @@ class Store:
             )  # fmt: skip
             _close_attempt(
                 connection, run_id, event.attempt, "done",
-                seconds=event.seconds, optimise_seconds=event.optimise_seconds, peak_memory=event.peak_memory,
+                seconds=event.seconds, optimise_seconds=event.optimise_seconds, peak_memory=event.peak_memory, notes=_lines(event.notes),
             )  # fmt: skip
         return True
 
@@ -136,6 +136,7 @@ class Store:
                 "diverged",
                 seconds=event.seconds,
                 peak_memory=event.peak_memory,
+                notes=_lines(event.notes),
                 error=message,
             )
         return True
@@ -195,6 +196,10 @@ class Store:
             "original_name": None,
             "thumbnail": thumbnail,
         }
+
+
+def _lines(notes: Sequence[str]) -> str | None:
+    return "\n".join(notes) or None
 
 
 def _finite(value: float | None) -> float | None:

@@ -37,10 +37,10 @@ import psutil  # type: ignore[import-untyped]  # isort: skip  # Ray brings it al
 from sweep import worker
 from sweep.errors import InputError, Interrupted, StylesweepError, SurroundingsError
 from sweep.events import Crashed, Diverged, Event, Failed, Finished, Started
+from sweep.request import Inputs, RunRequest, masks_of, pictures_of
 from sweep.transfer import yardsticks
 from sweep.transfer.presets import NETWORKS
 from sweep.transfer.weights import Weights
-from sweep.worker import Inputs, RunRequest
 
 CONNECT_SECONDS = 5.0
 PICTURES_KEPT = 64
@@ -179,9 +179,9 @@ class RayCluster:
         info = NETWORKS[yardsticks.NETWORK]
         needed = {(settings.network, settings.network_hash), (info.name, info.source_hash)}
         return StoredInputs(
-            pictures={(sha256, size): self._picture(sha256, size) for sha256, size in worker.pictures_of(request)},
+            pictures={(sha256, size): self._picture(sha256, size) for sha256, size in pictures_of(request)},
             networks={key: self._network(key) for key in needed},
-            masks={key: self._mask(*key) for key in worker.masks_of(request)},
+            masks={key: self._mask(*key) for key in masks_of(request)},
         )
 
     def _picture(self, sha256: str, size: int) -> "ObjectRef[np.ndarray]":

@@ -14,7 +14,7 @@ from db.store import ClaimedRun, Store
 from sweep.errors import SurroundingsError, WorkspaceBusy
 from sweep.events import Crashed, Diverged, Event, Failed, Finished, LossPoint, Progress, Snapshot, Started
 from sweep.recipe import run_recipe
-from sweep.worker import RunRequest
+from sweep.request import RunRequest
 
 PROGRESS_SECONDS = 1.0
 POLL_SECONDS = 0.25

@@ -7,7 +7,7 @@ from typing import Any
 
 from sweep import worker
 from sweep.events import Event
-from sweep.worker import Inputs, RunRequest
+from sweep.request import Inputs, RunRequest
 
 
 class InProcess:

@@ -195,6 +195,7 @@ def attempt_facts(attempt: Mapping[str, Any]) -> list[Fact]:
     rows = [
         Fact(name=f"Attempt {attempt['number']}", value=f"{attempt['state']}, begun {age(attempt['started_at'] or attempt['created_at'])}"),
         Fact(name="Error", value=attempt["error"] or ""),
+        Fact(name="Note", value=attempt["notes"] or ""),
         Fact(name="Where", value=", ".join(part for part in (attempt["node"], attempt["device"]) if part)),
         Fact(name="Took", value=duration(attempt["seconds"]) if attempt["seconds"] is not None else ""),
         Fact(name="Peak memory", value=f"{memory / 1e9:.2f} GB" if memory else ""),

@@ -124,7 +124,7 @@ def logs(run: str, folder: Path) -> None:
         took = f", {amount_of_time(attempt['seconds'])}" if attempt["seconds"] else ""
         where = f" on {attempt['node']} ({attempt['device']})" if attempt["node"] else ""
         print(f"attempt {attempt['number']}, {when}: {attempt['state']}{where}{took}")
-        for text in (attempt["error"], attempt["traceback"]):
+        for text in (attempt["notes"], attempt["error"], attempt["traceback"]):
             if text:
                 print("  " + text.rstrip().replace("\n", "\n  "))
 

@@ -24,7 +24,7 @@ from db.sweeps import SweepRecord, record_inputs, record_sweep
 from db.workspace import Workspace, open_workspace
 from sweep.driver import Driver
 from sweep.events import Event, Finished, LossPoint, Progress, Started
-from sweep.worker import RunRequest
+from sweep.request import RunRequest
 
 
 def say(line: str) -> None:

@@ -295,7 +295,7 @@ ADDED = {
 }
 
 
-@pytest.mark.parametrize("schema", ["0001", "0002", "0003"])
+@pytest.mark.parametrize("schema", ["0001", "0002", "0003", "0004"])
 def test_a_workspace_of_an_older_schema_opens_with_neutral_controls_and_nothing_else_changed(tmp_path: Path, schema: str) -> None:
     made_up_workspace(tmp_path / "w", betas=2)
     database = tmp_path / "w" / "sweeps.db"
@@ -304,8 +304,10 @@ def test_a_workspace_of_an_older_schema_opens_with_neutral_controls_and_nothing_
         before = connection.execute("SELECT * FROM combination ORDER BY id").fetchall()
         for name in added:
             connection.execute(f"ALTER TABLE combination DROP COLUMN {name}")
-        for name in ALL_NAMES[5:]:
+        measured = ALL_NAMES[5:] if schema < "0004" else ()
+        for name in measured:
             connection.execute(f"ALTER TABLE run DROP COLUMN {name}")
+        connection.execute("ALTER TABLE attempt DROP COLUMN notes")
         runs = connection.execute("SELECT * FROM run ORDER BY id").fetchall()
         connection.execute("UPDATE alembic_version SET version_num = ?", [schema])
     connection.close()
@@ -314,6 +316,7 @@ def test_a_workspace_of_an_older_schema_opens_with_neutral_controls_and_nothing_
     with sqlite3.connect(database) as connection:
         assert connection.execute("SELECT * FROM combination ORDER BY id").fetchall() == before
         later = connection.execute("SELECT * FROM run ORDER BY id").fetchall()
-        assert len(runs) == 16 and later == [(*row, *[None] * len(ALL_NAMES[5:])) for row in runs]  # not measured then
+        assert len(runs) == 16 and later == [(*row, *[None] * len(measured)) for row in runs]  # not measured then
+        assert connection.execute("SELECT count(*) FROM attempt WHERE notes IS NOT NULL").fetchone() == (0,)
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     connection.close()

@@ -466,6 +466,17 @@ def test_yardsticks_that_are_not_finite_are_not_measured(tmp_path: Path) -> None
     assert found == dict.fromkeys(ALL_NAMES) | {"d_content": 0.25, "clipped": 0.5}
 
 
+def test_what_had_to_be_done_differently_is_noted_with_the_attempt(tmp_path: Path) -> None:
+    store, owner = driving_new(tmp_path)
+    one, other, third = store.claim(owner, 3)
+    assert store.finished(owner, replace(finished_event(one, 1), notes=("Memory ran out.", "It was tried again.")))
+    assert store.finished(owner, finished_event(other, 2))
+    assert store.diverged(owner, replace(diverged(third), notes=("Memory ran out.",)))
+    with store.engine.connect() as connection:
+        notes = [queries.attempts(connection, run.run_key)[0]["notes"] for run in (one, other, third)]
+    assert notes == ["Memory ran out.\nIt was tried again.", None, "Memory ran out."]
+
+
 def test_a_file_that_cannot_be_written_leaves_the_run_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, owner = driving_new(tmp_path)
     run = store.claim(owner, 1)[0]

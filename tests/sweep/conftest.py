@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from sweep.combination import Combination, LayerSet, Settings, run_key
+from sweep.request import RunRequest
 from sweep.samples import drawn_style, sample_photograph
 from sweep.transfer.images import resized
 from sweep.transfer.presets import network_info
 from sweep.transfer.weights import Weights, load_weights
-from sweep.worker import RunRequest
 
 LAYERS = LayerSet.of({"relu3_1": 1}, {"relu1_1": 1, "relu2_1": 1}, "two")
 

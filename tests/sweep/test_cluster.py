@@ -17,7 +17,7 @@ from crash.processes import ask, ended, kill, parent, states, stylesweep, until
 from sweep import worker
 from sweep.errors import ImageError, InputError, SurroundingsError
 from sweep.events import Crashed, Event, Failed, Finished, Started
-from sweep.worker import Inputs, RunRequest
+from sweep.request import Inputs, RunRequest
 
 pytestmark = [pytest.mark.ray, pytest.mark.weights]
 Requests = Callable[..., RunRequest]

@@ -24,7 +24,7 @@ from sweep import driver as driver_module
 from sweep.driver import Driver, Silent, request_of
 from sweep.errors import SurroundingsError, WorkspaceBusy
 from sweep.events import Crashed, Diverged, Event, Failed, Finished, LossPoint, Progress, Started
-from sweep.worker import RunRequest
+from sweep.request import RunRequest
 
 Script = Callable[[RunRequest], Iterator[Event]]
 

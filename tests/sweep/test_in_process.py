@@ -7,7 +7,7 @@ import pytest
 
 from sweep.events import Event, Finished, Started
 from sweep.in_process import InProcess
-from sweep.worker import Inputs, RunRequest
+from sweep.request import Inputs, RunRequest
 
 pytestmark = pytest.mark.weights
 Requests = Callable[..., RunRequest]

@@ -27,7 +27,8 @@ from sweep.combination import (
     run_key,
 )
 from sweep.events import Finished
-from sweep.worker import RunRequest
+from sweep.request import RunRequest, masks_of, pictures_of
+from sweep.transfer import yardsticks
 
 PLAIN: dict[str, Any] = {
     "content": "c" * 64, "alpha": 1.0, "beta": 30.0, "layers": LayerSet.of({"relu4_2": 1}, {"relu1_1": 1}, "one"),
@@ -173,7 +174,7 @@ def test_the_yardsticks_weigh_the_styles_by_the_area_of_their_regions(
     held: Any, made: Callable[..., Finished], photograph: np.ndarray, painting: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[list[float]] = []
-    meter = worker.yardsticks.YardstickMeter
+    meter = yardsticks.YardstickMeter
     measure = meter.measure
 
     def listening(self: Any, picture: np.ndarray, content: np.ndarray, styles: list[tuple[np.ndarray, float]]) -> Any:
@@ -190,8 +191,8 @@ def test_the_yardsticks_weigh_the_styles_by_the_area_of_their_regions(
 def test_a_worker_asks_for_masks_at_the_runs_own_size() -> None:
     run = masked((SKY, {A: 1.0}), (GROUND, {B: 1.0})).run_settings()
     request = RunRequest(run_key="r1-x", attempt=1, settings=run)
-    assert worker.masks_of(request) == {(SKY, 256), (GROUND, 256)}
-    assert worker.pictures_of(request) == {("c" * 64, 256), (A, 256), (B, 256)}
+    assert masks_of(request) == {(SKY, 256), (GROUND, 256)}
+    assert pictures_of(request) == {("c" * 64, 256), (A, 256), (B, 256)}
     by_area = replace(request, settings=replace(run, settings=replace(run.settings, size_by="area")), content_size=(100, 400))
-    assert {side for _, side in worker.masks_of(by_area)} == {512}
-    assert worker.masks_of(replace(request, settings=Combination(**PLAIN, style=((A, 1.0),)).run_settings())) == set()
+    assert {side for _, side in masks_of(by_area)} == {512}
+    assert masks_of(replace(request, settings=Combination(**PLAIN, style=((A, 1.0),)).run_settings())) == set()

@@ -10,13 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from sweep import worker
+from sweep import process, worker
 from sweep.combination import LayerSet
 from sweep.errors import StorageError
 from sweep.events import Event, Failed, Finished, Progress, Started
+from sweep.request import Inputs, RunRequest
 from sweep.transfer.weights import Weights
 from sweep.transfer.yardstick_names import ALL_NAMES
-from sweep.worker import Inputs, RunRequest
 
 pytestmark = pytest.mark.weights
 Requests = Callable[..., RunRequest]
@@ -100,7 +100,7 @@ def test_the_recipe_text_is_in_the_png(held: Inputs, request_for: Requests) -> N
 
 
 def test_the_network_is_built_once_per_process(held: Inputs, request_for: Requests, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "_NETWORKS", type(worker._NETWORKS)())
+    monkeypatch.setattr(process, "_HELD", type(process._HELD)())
     ends = [event for event in worker.run([request_for(beta) for beta in (1.0, 2.0, 3.0)], held) if isinstance(event, Finished)]
     assert len(ends) == 3
     assert held.asked["vgg16-hed"] == 1  # type: ignore[attr-defined]

@@ -12,11 +12,11 @@ from PIL import Image
 from sweep import worker
 from sweep.combination import Settings
 from sweep.events import Event, Finished, Snapshot
+from sweep.request import Inputs, RunRequest, pictures_of
 from sweep.samples import sample_photograph
 from sweep.transfer.controls import Stop
 from sweep.transfer.images import resized
 from sweep.transfer.weights import Weights
-from sweep.worker import Inputs, RunRequest
 
 pytestmark = pytest.mark.weights
 Requests = Callable[..., RunRequest]
@@ -65,7 +65,7 @@ def test_a_size_by_area_reads_a_wide_photograph_large_enough(held: Inputs, reque
     inputs = Asked(held, wide)
     end = finished(list(worker.run([request], inputs)))
     assert (end.picture.width, end.picture.height) == (96, 24)  # 48 x 48 pixels, at an aspect of 4
-    assert inputs.sides == worker.pictures_of(request)
+    assert inputs.sides == pictures_of(request)
     style = request.settings.style[0][0]
     assert inputs.sides == {(hash_of(wide), 96), (style, 96), (style, round(96 * scale))}
 

@@ -1,0 +1,104 @@
+"""What one worker process holds and is: its networks and targets, its device, its versions, its memory.
+
+Caches live as long as the process: each network is built once, targets and yardstick anchors are computed once.
+"""
+
+import platform
+import resource
+import socket
+import sys
+from collections import OrderedDict
+from functools import cache
+from importlib.metadata import version
+from typing import Final
+
+import torch
+
+from sweep import __version__
+from sweep.errors import SurroundingsError
+from sweep.request import Inputs, RunRequest
+from sweep.transfer import yardsticks
+from sweep.transfer.networks import Features
+from sweep.transfer.presets import NETWORKS, layer_names
+from sweep.transfer.targets import TargetCache
+
+NETWORKS_KEPT: Final = 2
+"""The run's network and the yardsticks'."""
+_TARGET_BYTES: Final = 512 * 2**20
+_ANCHOR_BYTES: Final = 64 * 2**20
+_HELD: OrderedDict[tuple[str, str], Features] = OrderedDict()
+
+
+def features_of(network: str, network_hash: str, inputs: Inputs, device: str) -> Features:
+    """The whole network, once per process and device; a run computes it only as deep as it needs."""
+    key = (network_hash, device)
+    if key not in _HELD:
+        deepest = [name for name in layer_names(network) if name.startswith("relu")][-1]
+        _HELD[key] = Features(inputs.weights(network, network_hash), deepest).to(device)
+        while len(_HELD) > NETWORKS_KEPT:
+            _HELD.popitem(last=False)
+    _HELD.move_to_end(key)
+    return _HELD[key]
+
+
+def forget_targets() -> None:
+    targets.cache_clear()
+    anchors.cache_clear()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+@cache
+def targets() -> TargetCache:
+    """Of every run of this process."""
+    return TargetCache(_TARGET_BYTES)
+
+
+@cache
+def anchors() -> TargetCache:
+    """What the yardsticks know of photographs and styles."""
+    return TargetCache(_ANCHOR_BYTES)
+
+
+def meter(inputs: Inputs, device: str) -> yardsticks.YardstickMeter:
+    """The yardsticks on that device."""
+    info = NETWORKS[yardsticks.NETWORK]
+    return yardsticks.YardstickMeter(features_of(info.name, info.source_hash, inputs, device), anchors(), device)
+
+
+def device_of(request: RunRequest) -> str:
+    """Chosen explicitly: a task without a GPU must not touch one, though Ray may let it see all of them."""
+    if request.device == "cpu" or (request.device == "auto" and not (request.gpus > 0 and torch.cuda.is_available())):
+        return "cpu"
+    if not torch.cuda.is_available():
+        raise SurroundingsError(f"resources.device is 'cuda', but torch {torch.__version__} on {socket.gethostname()} finds no GPU.")
+    return "cuda"
+
+
+def device_name(device: str) -> str:
+    """'cpu x86_64', or 'cuda' and the name of the GPU."""
+    return f"cuda {torch.cuda.get_device_name()}" if device == "cuda" else f"cpu {platform.machine()}"
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Package -> version."""
+    packages = {name: version(name) for name in ("numpy", "pillow")}
+    cuda = {"cuda": torch.version.cuda} if torch.version.cuda else {}
+    return {"stylesweep": __version__, "python": platform.python_version(), "torch": str(torch.__version__), **packages, **cuda}
+
+
+def peak_memory(on_gpu: int | None) -> int:
+    """Bytes: of the GPU where one was used, else the most this process has held (it may be from an earlier run)."""
+    if on_gpu is not None:
+        return on_gpu
+    scale = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, of a device or of the host; torch raises a plain RuntimeError for the latter."""
+    said = str(error)
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and any(mark in said for mark in ("can't allocate memory", "out of memory", "std::bad_alloc"))
+    )
