@@ -9,11 +9,12 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
 from sweep.transfer.presets import layer_names, network_info
 from sweep.transfer.weights import Weights
 
-LEARNING_RATE, BETAS, AVERAGING = 0.02, (0.9, 0.99), 0.95
+LEARNING_RATE, LEVELS, BETAS, AVERAGING = 0.03, 4, (0.9, 0.99), 0.9
 EPSILON = 1e-12
 
 
@@ -44,7 +45,10 @@ class BareLoop:
         self.image = photograph.requires_grad_()
         self.average = torch.zeros_like(photograph)
         self._steps = 0
-        self._adam = torch.optim.Adam([self.image], lr=LEARNING_RATE, betas=BETAS)
+        height, width = photograph.shape[-2:]
+        # What is added to the picture, by resolution, fine to coarse; emptied after every step.
+        self._changes = [photograph.new_zeros((1, 3, -(-height // 2**level), -(-width // 2**level))) for level in range(LEVELS)]
+        self._adam = torch.optim.Adam(self._changes, lr=LEARNING_RATE / LEVELS, betas=BETAS)
 
     def step(self) -> None:
         """One step of Adam, a clamp, and the averaged iterate."""
@@ -58,10 +62,14 @@ class BareLoop:
             for layer, share in self._style_weights.items()
         )
         loss = (content + self._ratio * style) * (self.image.shape[-1] * self.image.shape[-2])
-        self._adam.zero_grad()
-        loss.backward()
+        (gradient,) = torch.autograd.grad(loss, self.image)
+        for change in self._changes:
+            gradient = change.grad = gradient if change.shape == gradient.shape else adaptive_avg_pool2d(gradient, change.shape[-2:])
+            change.zero_()
         self._adam.step()
         with torch.no_grad():
+            for change in self._changes:
+                self.image.add_(change if change.shape == self.image.shape else interpolate(change, self.image.shape[-2:], mode="bilinear"))
             self.image.clamp_(0, 1)
             self.average.lerp_(self.image, 1 - AVERAGING)
         self._steps += 1

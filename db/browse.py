@@ -14,14 +14,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Float, Integer, Subquery, and_, case, distinct, func, or_, select
 
 from db.models import RUN_STATES, Combination, Image, Run, Sweep
-from db.queries import PARAMETERS, RISING, Result, results
+from db.queries import PARAMETERS, Result, results
+from sweep.transfer.yardstick_names import MAIN_PROTOCOL, PROTOCOLS, RISING
 
 _TYPES = {name: Combination.__table__.columns[name].type for name in PARAMETERS}
 NUMBERS: Mapping[str, type] = {
     name: int if isinstance(kind, Integer) else float for name, kind in _TYPES.items() if isinstance(kind, Integer | Float)
 }
 """Parameters that are numbers, with their type; the others are text."""
-YARDSTICK_SORTS = ("balance", "content_kept", "style_gained")
+YARDSTICK_SORTS = tuple(RISING)
 SORTS = (*YARDSTICK_SORTS, "plan", "newest")
 """Never a weighted loss: it cannot rank across combinations (docs/design.md, section 4)."""
 FACET_LIMIT = 200
@@ -154,7 +155,8 @@ def _order(view: View, runs: Subquery) -> list[Any]:
     order: list[Any] = []
     if view.sort in YARDSTICK_SORTS:
         better = runs.c.sort_value.desc() if RISING[view.sort] else runs.c.sort_value.asc()
-        order = [(runs.c.state != "done").asc(), runs.c.protocol.desc().nulls_last(), better.nulls_last()]
+        apart = [runs.c.protocol.desc().nulls_last()] if PROTOCOLS[view.sort] == MAIN_PROTOCOL else []  # the others have one for good
+        order = [(runs.c.state != "done").asc(), *apart, better.nulls_last()]
     elif view.sort == "newest":
         order = [runs.c.sort_value.desc().nulls_last()]
     return [*order, runs.c.first]

@@ -116,6 +116,23 @@ class Run(Base):
     finished_at: Mapped[float | None]
     finished_seq: Mapped[int | None] = mapped_column(unique=True)
     """Rises with every finished run and is never given twice: what is new since a look is `finished_seq > seen`."""
+    # Since schema 0004: the yardsticks beside y1's five; NULL for what was recorded before. `protocol` is that of y1 alone, each
+    # other name has one protocol for good (sweep/transfer/yardstick_names.py).
+    d_style_1: Mapped[float | None]
+    d_style_2: Mapped[float | None]
+    d_style_3: Mapped[float | None]
+    d_style_4: Mapped[float | None]
+    d_style_5: Mapped[float | None]
+    d_moments: Mapped[float | None]
+    moments_gained: Mapped[float | None]
+    content_kept_y2: Mapped[float | None]
+    balance_y2: Mapped[float | None]
+    d_structure: Mapped[float | None]
+    structure_kept: Mapped[float | None]
+    d_colour: Mapped[float | None]
+    colour_gained: Mapped[float | None]
+    sharpness: Mapped[float | None]
+    clipped: Mapped[float | None]
 
     @staticmethod
     def claimed() -> "Exists":
@@ -171,6 +188,7 @@ class Combination(Base):
     learning_rate: Mapped[float | None]
     momentum: Mapped[float | None]
     variance_decay: Mapped[float | None]
+    levels: Mapped[int | None]
     epsilon: Mapped[float | None]
     averaging: Mapped[float | None]
     smallest: Mapped[int | None]

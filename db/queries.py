@@ -9,19 +9,20 @@ from sqlalchemy.orm import aliased
 
 from db.drivers import DriverRow, live_driver
 from db.models import RUN_STATES, Attempt, Combination, Image, LossPoint, Run, Snapshot, Sweep
+from sweep import combination as words
 from sweep.errors import InputError
+from sweep.transfer.yardstick_names import ALL_NAMES
 
 PARAMETERS = (
     *("content", "style", "alpha", "beta", "layers", "network", "recipe", "size", "steps", "init", "seed", "tv"),
     *("style_scale", "colors", "loss", "style_loss", "pooling", "padding", "size_by", "stop", "dtype"),
-    *("later_steps", "learning_rate", "momentum", "variance_decay", "epsilon", "averaging", "smallest", "factor", "history"),
+    *("later_steps", "learning_rate", "momentum", "variance_decay", "levels", "epsilon", "averaging", "smallest", "factor", "history"),
 )
 """The columns of a combination that a user varies and filters by, in the order people read them."""
 RECIPES_OWN = frozenset(name for name in PARAMETERS if Combination.__table__.columns[name].nullable)
 """Those that may be None: a number that is left to the recipe."""
-YARDSTICKS = ("balance", "content_kept", "style_gained", "d_content", "d_style")
-RISING = {"balance": True, "content_kept": True, "style_gained": True, "d_content": False, "d_style": False}
-"""Whether more of a yardstick is better: two are distances."""
+YARDSTICKS = ALL_NAMES
+"""The columns of a run that measure its picture."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,10 +228,11 @@ def states_of(connection: Connection, run_keys: Sequence[str]) -> dict[str, str]
     return found
 
 
-def measured_rate(connection: Connection, network: str | None = None) -> float | None:
+def measured_rate(connection: Connection, network: str | None = None, dtype: str | None = None) -> float | None:
     """Multiply-adds per second of one worker, from the newest 50 finished attempts here; None if there are none.
 
-    Runs that may have stopped early are left out: they did less than the work that they were expected to take.
+    Of one network and of one number type, where they are given. Runs that may have stopped early are left out: they did less than the
+    work that they were expected to take.
     """
     statement = (
         select(Run.work, Attempt.seconds)
@@ -241,6 +243,8 @@ def measured_rate(connection: Connection, network: str | None = None) -> float |
     )
     if network is not None:
         statement = statement.where(Run.settings["network"].as_string() == network)
+    if dtype is not None:
+        statement = statement.where(func.coalesce(Run.settings["dtype"].as_string(), words.Settings.dtype) == dtype)
     rows = connection.execute(statement).all()
     return sum(work for work, _ in rows) / sum(seconds or 0.0 for _, seconds in rows) if rows else None
 

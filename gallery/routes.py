@@ -1,5 +1,6 @@
 """The two routes that serve pictures: by SHA-256, never by a path, and only those that the database knows."""
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -11,8 +12,12 @@ from starlette.routing import Route
 
 from db.artifacts import Artifacts
 from db.engine import open_engine
-from db.models import Image
+from db.models import Image, Run
 from db.workspace import sqlite_url
+from gallery.export import alpha as export_alpha
+from gallery.export import pictures as export
+from gallery.export.pictures import UNREADABLE
+from sweep.errors import StylesweepError
 
 MEDIA_TYPES = {
     "png": "image/png",
@@ -72,7 +77,7 @@ class Pictures:
         return self._serve(request, thumbnail=True)
 
     def original(self, request: Request) -> Response:
-        """/app/static/f/{sha256}.{format}; ?dl=1&name=... makes it a download of that name."""
+        """/app/static/f/{sha256}.{format}; ?dl=1&name=... makes it a download of that name, with its photograph's alpha if it has one."""
         return self._serve(request, thumbnail=False)
 
     def _serve(self, request: Request, *, thumbnail: bool) -> Response:
@@ -93,6 +98,8 @@ class Pictures:
         if request.query_params.get("dl") == "1" and not thumbnail:
             name = download_name(request.query_params.get("name", ""), sha256, suffix)
             headers["Content-Disposition"] = f'attachment; filename="{name}"'
+            if suffix == "png" and (restored := self._with_alpha(sha256)) is not None:
+                return Response(restored, headers=headers | {"ETag": f'"{sha256}-alpha"'}, media_type=MEDIA_TYPES[suffix])
         return FileResponse(path, headers=headers, media_type=MEDIA_TYPES.get(suffix, "application/octet-stream"))
 
     def _known(self, sha256: str, suffix: str, *, thumbnail: bool) -> bool:
@@ -100,6 +107,17 @@ class Pictures:
             return False  # connecting would create it
         with self.engine.connect() as connection:
             return _is_thumbnail(connection, sha256, suffix) if thumbnail else _is_original(connection, sha256, suffix)
+
+    def _with_alpha(self, sha256: str) -> bytes | None:
+        """A result whose photograph is transparent, transparent again; None for any other picture."""
+        with contextlib.suppress(DBAPIError, StylesweepError, *UNREADABLE), self.engine.connect() as connection:
+            settings = connection.execute(select(Run.settings).where(Run.output == sha256).limit(1)).scalar()
+            if settings is not None:
+                pictures = export.Pictures(self.artifacts, connection)
+                stored = pictures.original(sha256)
+                restored = export_alpha.Alphas(pictures).restored(stored, settings["content"])
+                return None if restored is stored else restored
+        return None
 
 
 def _is_thumbnail(connection: Connection, sha256: str, suffix: str) -> bool:

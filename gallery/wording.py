@@ -7,32 +7,21 @@ from pathlib import PurePath
 from typing import Any
 
 from db.browse import Choice, Range, Value
+from sweep.transfer.yardstick_names import RISING, YARDSTICKS
 
+YARDSTICK_LABELS = {one.name: one.label for one in YARDSTICKS}
+_FIRST = ("balance", "content_kept", "style_gained")
 SORT_LABELS = {
-    "balance": "Balance",
-    "content_kept": "Content kept",
-    "style_gained": "Style gained",
+    **{name: YARDSTICK_LABELS[name] for name in _FIRST},
     "plan": "Plan order",
     "newest": "Newest",
+    **{name: f"{YARDSTICK_LABELS[name]}{'' if rising else ', least first'}" for name, rising in RISING.items() if name not in _FIRST},
 }
 SORT_HELP = (
     "Balance is a heuristic: content kept to the power 0.4, times style gained to the power 0.6. Either yardstick alone picks the wrong "
-    "picture - the untouched photograph, or bare texture. Losses are no choice here: they cannot be compared across settings."
+    "picture - the untouched photograph, or bare texture. The others look at one thing each; a run's page says at what, under More "
+    "yardsticks. Losses are no choice here: they cannot be compared across settings."
 )
-YARDSTICK_LABELS = {
-    "balance": "Balance",
-    "content_kept": "Content kept",
-    "style_gained": "Style gained",
-    "d_content": "Content distance",
-    "d_style": "Style distance",
-}
-YARDSTICK_MEANINGS = {
-    "balance": "A heuristic that weighs both: higher is better.",
-    "content_kept": "1 is the untouched photograph, 0 the style image pasted in.",
-    "style_gained": "0 is the untouched photograph, 1 the style's own statistics.",
-    "d_content": "Feature distance to the photograph: lower is closer.",
-    "d_style": "Gram matrix distance to the style image: lower is closer.",
-}
 PARAMETER_LABELS = {"tv": "TV weight", "dtype": "Number type", "stop": "Early stop", "history": "L-BFGS history"}
 _UNNAMED = ("content", "style", "layers", "network", "recipe", "size")
 """Parameters whose values speak for themselves in a caption."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from sweep.transfer.controls import Stop
 
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 """Raised by hand whenever the same settings would give another picture; part of every run key."""
 
 Weights = tuple[tuple[str, float], ...]
@@ -150,6 +150,7 @@ class Settings:
     learning_rate: float | None = None
     momentum: float | None = None
     variance_decay: float | None = None
+    levels: int | None = None
     epsilon: float | None = None
     averaging: float | None = None
     smallest: int | None = None

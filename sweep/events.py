@@ -74,7 +74,8 @@ class Snapshot(Event):
 class Finished(Event):
     """The picture, its yardsticks (None where an anchor is too small), and what it cost.
 
-    seconds: whole attempt inside the worker; optimise_seconds: in the optimiser's loop; peak_memory: bytes, of the process.
+    seconds: whole attempt inside the worker (of a pack, its share); optimise_seconds: in the optimiser's loop; peak_memory: bytes, of
+    the process or of the GPU. notes: sentences about what had to be done differently, for the attempt's record.
     """
 
     picture: PictureFile
@@ -84,6 +85,7 @@ class Finished(Event):
     seconds: float
     optimise_seconds: float
     peak_memory: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +96,7 @@ class Diverged(Event):
     picture: PictureFile | None
     seconds: float
     peak_memory: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

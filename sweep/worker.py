@@ -12,8 +12,8 @@ import sys
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import version
 from typing import Protocol
@@ -27,12 +27,13 @@ from sweep.combination import Weights as Weighted
 from sweep.errors import InputError, StylesweepError, SurroundingsError
 from sweep.events import Diverged, Event, Failed, Finished, PictureFile, Progress, Snapshot, Started
 from sweep.transfer import yardsticks
+from sweep.transfer.cost import peak_bytes
 from sweep.transfer.images import encode_png, encode_thumbnail, mean_colour, resized_to
 from sweep.transfer.networks import Features
-from sweep.transfer.presets import NETWORKS, layer_names
+from sweep.transfer.presets import NETWORKS, deepest_layer, layer_names
 from sweep.transfer.problem import Region, Styles
 from sweep.transfer.recipe import Recipe
-from sweep.transfer.stylize import Outcome, Problem, Shot, Source, TargetCache, stylize
+from sweep.transfer.stylize import News, Outcome, Problem, Shot, Source, TargetCache, check_problem, pack_key, stylize_pack
 from sweep.transfer.weights import Weights
 
 NETWORKS_KEPT = 2
@@ -71,23 +72,43 @@ class Inputs(Protocol):
         """The weights of that identity."""
 
 
-def run(requests: Sequence[RunRequest], inputs: Inputs) -> Iterator[Event]:
-    """Optimise each request and tell of it: Started, Progress..., then one of Finished, Diverged or Failed.
+@dataclass(eq=False)
+class _Member:
+    """A request under way. notes: what had to be done differently to get it through; for the attempt's record."""
 
-    The failure of one leaves the others alone. Closing the iterator stops the run it is in.
+    request: RunRequest
+    problem: Problem
+    features: Features
+    device: str
+    began: float
+    notes: list[str] = field(default_factory=list)
+    freed: bool = False  # everything that was cached was dropped for it
+    ended: bool = False
+
+
+def run(requests: Sequence[RunRequest], inputs: Inputs) -> Iterator[Event]:
+    """Optimise each request and tell of it: Started, Progress and Snapshots, then one of Finished, Diverged or Failed.
+
+    Those that make one pack (stylize.pack_key) go through the network together: that fills a GPU with small pictures. The failure
+    of one leaves the others alone. A pack that does not fit into memory goes on in halves. Closing the iterator stops all.
     """
+    packs: dict[Hashable, list[_Member]] = {}
     for request in requests:
-        began = time.monotonic()
         try:
-            yield from _run_one(request, inputs, began)
+            device = _device(request)
+            torch.set_num_threads(request.threads)
+            yield _started(request, device)
+            member = _member(request, inputs, device)
+            packs.setdefault((device, request.threads, id(member.features), pack_key(member.problem)), []).append(member)
         except Exception as error:
             yield failure(request, error)
+    for members in packs.values():
+        torch.set_num_threads(members[0].request.threads)
+        yield from _run_pack(members, inputs)
 
 
-def _run_one(request: RunRequest, inputs: Inputs, began: float) -> Iterator[Event]:
-    device = _device(request)
-    torch.set_num_threads(request.threads)
-    yield Started(
+def _started(request: RunRequest, device: str) -> Started:
+    return Started(
         run_key=request.run_key,
         attempt=request.attempt,
         node=socket.gethostname(),
@@ -95,25 +116,102 @@ def _run_one(request: RunRequest, inputs: Inputs, began: float) -> Iterator[Even
         device=_device_name(device),
         versions=_versions(),
     )
+
+
+def _member(request: RunRequest, inputs: Inputs, device: str) -> _Member:
+    began = time.monotonic()
     problem = _problem(request, inputs)
-    features = _features(request.settings.settings.network, request.settings.settings.network_hash, inputs, device)
-    outcome: Outcome | None = None
+    settings = request.settings.settings
+    features = _features(settings.network, settings.network_hash, inputs, device)
+    check_problem(features, problem)
+    return _Member(request, problem, features, device, began)
+
+
+def _run_pack(members: Sequence[_Member], inputs: Inputs) -> Iterator[Event]:
+    trouble = yield from _try_pack(members, inputs)
+    left = [member for member in members if not member.ended]
+    if trouble is None or not left:
+        return
+    parts = [left]
+    alone = len(members) == 1
+    if alone and (left[0].freed or not trouble.out_of_memory):
+        yield trouble.failures[0]
+        return
+    if alone:
+        _forget_everything()
+        left[0].freed = True
+        left[0].notes.append("Memory ran out; it was tried again after everything that was kept for other runs had been dropped.")
+    elif trouble.out_of_memory:
+        for member in left:
+            member.notes.append(f"Memory ran out in a pack of {len(members)}; it went on in halves.")
+        parts = [left[: len(left) // 2], left[len(left) // 2 :]]
+    else:
+        parts = [[member] for member in left]  # whose fault it was shows when each is alone
+    for part in parts:
+        yield from _run_pack(part, inputs) if part else ()
+
+
+@dataclass(frozen=True)
+class _Trouble:
+    out_of_memory: bool
+    failures: list[Failed]
+
+
+def _try_pack(members: Sequence[_Member], inputs: Inputs) -> Generator[Event, None, _Trouble | None]:
+    """Run a pack; what ended it before its time, without the exception: that would hold on to every tensor of the pack."""
+    first = members[0]
+    problems, snapshots = [member.problem for member in members], [member.request.snapshots for member in members]
     try:
-        for news in stylize(features, problem, _targets(), device, request.snapshots):
-            if isinstance(news, Outcome):
-                outcome = news
-            elif isinstance(news, Shot):
-                yield _snapshot(request, news)
-            else:  # also without points: a sign of life, and where a back end in this process gets its turn
-                yield Progress(run_key=request.run_key, attempt=request.attempt, points=tuple(news))
-        assert outcome is not None
-        yield _ending(request, problem, outcome, inputs, began)
+        for place, news in stylize_pack(first.features, problems, _targets(), first.device, snapshots):
+            yield _event(members[place], news, len(members), inputs)
+    except Exception as error:
+        failures = [failure(member.request, error) for member in members if not member.ended]
+        if not is_out_of_memory(error):
+            return _Trouble(False, failures)
+        return _Trouble(True, [replace(one, kind="oom", error=_too_large(first), traceback="") for one in failures])
     finally:
-        if device.startswith("cuda"):  # a crashed or cancelled run must not keep its neighbours' memory
+        if first.device.startswith("cuda"):  # a crashed or cancelled run must not keep its neighbours' memory
             torch.cuda.empty_cache()
+    return None
 
 
-def _ending(request: RunRequest, problem: Problem, outcome: Outcome, inputs: Inputs, began: float) -> Event:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, of a device or of the host; torch raises a plain RuntimeError for the latter."""
+    said = str(error)
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and any(mark in said for mark in ("can't allocate memory", "out of memory", "std::bad_alloc"))
+    )
+
+
+def _too_large(member: _Member) -> str:
+    settings, problem = member.request.settings.settings, member.problem
+    deepest = deepest_layer(settings.network, problem.content_layers, problem.style_layers)
+    height, width = problem.content.pixels.shape[:2]
+    bytes_needed = peak_bytes(settings.network, deepest, height, width, problem.recipe)
+    ways = "lower `size`" + (", or lower `history`" if settings.recipe == "gatys" else "")
+    ways += ", or set `dtype: bfloat16`" if settings.dtype == "float32" and member.device != "cpu" else ""
+    return (
+        f"{_device_name(member.device)} on {socket.gethostname()} has no memory for it: it needs about {bytes_needed / 2**30:.1f} GiB. "
+        f"In the sweep's file, {ways}; or let fewer runs share a device (`resources`)."
+    )
+
+
+def _event(member: _Member, news: News, together: int, inputs: Inputs) -> Event:
+    """What the optimiser told of a member, as an event. `together`: how many shared its time."""
+    request = member.request
+    if isinstance(news, Shot):
+        return _snapshot(request, news)
+    if not isinstance(news, Outcome):  # also without points: a sign of life, and where a back end in this process gets its turn
+        return Progress(run_key=request.run_key, attempt=request.attempt, points=tuple(news))
+    member.ended = True
+    try:
+        return _ending(member, news, (time.monotonic() - member.began) / together, inputs)
+    except Exception as error:  # of this one alone: measuring, encoding
+        return failure(request, error)
+
+
+def _ending(member: _Member, outcome: Outcome, seconds: float, inputs: Inputs) -> Event:
+    request, problem = member.request, member.problem
     if not outcome.moved:
         message = "the picture did not move although its gradient was not zero: the optimiser stopped at once. Please report this run."
         return Failed(run_key=request.run_key, attempt=request.attempt, kind="stuck", error=message)
@@ -124,10 +222,11 @@ def _ending(request: RunRequest, problem: Problem, outcome: Outcome, inputs: Inp
             attempt=request.attempt,
             step=outcome.steps,
             picture=picture,
-            seconds=time.monotonic() - began,
+            seconds=seconds,
             peak_memory=_peak_memory(outcome),
+            notes=tuple(member.notes),
         )
-    measured = _meter(inputs, _device(request)).measure(
+    measured = _meter(inputs, _device(request)).measure_all(
         outcome.pixels,
         problem.content.pixels,
         [(inputs.pixels(sha256, picture_side(request)), share) for sha256, share in _shares(request, problem)],
@@ -139,9 +238,10 @@ def _ending(request: RunRequest, problem: Problem, outcome: Outcome, inputs: Inp
         yardsticks=measured,
         protocol=yardsticks.PROTOCOL,
         steps=outcome.steps,
-        seconds=time.monotonic() - began,
+        seconds=seconds,
         optimise_seconds=outcome.optimise_seconds,
         peak_memory=_peak_memory(outcome),
+        notes=tuple(member.notes),
     )
 
 
@@ -240,7 +340,7 @@ def failure(request: RunRequest, error: Exception) -> Failed:
         kind = "input"
     elif isinstance(error, SurroundingsError | OSError):
         kind = "surroundings"
-    elif isinstance(error, torch.OutOfMemoryError | MemoryError):
+    elif is_out_of_memory(error):
         kind = "oom"
     message = str(error) if isinstance(error, StylesweepError) else f"{type(error).__name__}: {error}"
     return Failed(
@@ -266,6 +366,13 @@ def _features(network: str, network_hash: str, inputs: Inputs, device: str) -> F
             _NETWORKS.popitem(last=False)
     _NETWORKS.move_to_end(key)
     return _NETWORKS[key]
+
+
+def _forget_everything() -> None:
+    _targets.cache_clear()
+    _anchors.cache_clear()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 @cache

@@ -17,6 +17,7 @@ from db.sweeps import InputPicture, PlannedCombination, SweepRecord, record_inpu
 from db.workspace import Workspace, open_workspace
 from sweep import events
 from sweep.combination import Combination, LayerSet, Settings
+from sweep.transfer.yardstick_names import YARDSTICKS
 
 GATYS = LayerSet.of({"relu4_2": 1}, {f"relu{block}_1": 1 for block in range(1, 6)}, "gatys")
 SHALLOW = LayerSet.of({"relu4_2": 1}, {"relu1_1": 1, "relu2_1": 1}, "shallow")
@@ -82,12 +83,20 @@ def finished_event(run: ClaimedRun, seed: int) -> events.Finished:
         picture=events.PictureFile(
             data=picture_bytes(seed), format="png", width=96, height=64, mean_colour="#667788", thumbnail=picture_bytes(seed, form="WEBP")
         ),
-        yardsticks={
-            "content_kept": kept, "style_gained": gained, "balance": max(0, kept) ** 0.4 * max(0, gained) ** 0.6,
-            "d_content": 1 - kept, "d_style": 1 - gained,
-        },
+        yardsticks=made_up_yardsticks(kept, gained, seed),
         protocol="y1", steps=60, seconds=12.0 + seed % 3, optimise_seconds=11.5, peak_memory=700_000_000,
     )  # fmt: skip
+
+
+def made_up_yardsticks(kept: float, gained: float, seed: int) -> dict[str, float | None]:
+    """Every yardstick: those that say what is kept or gained near `kept` and `gained`, distances the other way round."""
+    chance = random.Random(seed)
+    values: dict[str, float | None] = {
+        one.name: (kept if one.group == "content" else gained) * chance.uniform(0.9, 1.1) if one.rising else chance.random()
+        for one in YARDSTICKS
+    }
+    exact = {"content_kept": kept, "style_gained": gained, "balance": max(0, kept) ** 0.4 * max(0, gained) ** 0.6}
+    return values | exact | {"d_content": 1 - kept, "d_style": 1 - gained}
 
 
 def snapshot_event(run: ClaimedRun, step: int, seed: int) -> events.Snapshot:

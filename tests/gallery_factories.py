@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from factories import made_up_workspace, picture_bytes
+from factories import made_up_workspace, made_up_yardsticks, picture_bytes
 from sqlalchemy import Connection, func, insert, select
 
 from db.models import Combination, Image, LossPoint, Run, Snapshot, Sweep
 from db.workspace import Workspace
+from sweep.transfer.yardstick_names import ALL_NAMES
 
 HOSTILE = "![x](http://evil.example/x.png) <img src=x onerror=alert(1)> :red[a] $x$ *b* & 'c' \"d\".png"
 
@@ -81,6 +82,8 @@ def _run(run_id: int, point: Point, output: str | None, inputs: tuple[str, str])
     done = point.state == "done"
     kept, gained = (point.content_kept, point.style_gained) if done else (None, None)
     balance = None if kept is None or gained is None else max(0, kept) ** 0.4 * max(0, gained) ** 0.6
+    # As if every third run was recorded before there were more than five.
+    more = made_up_yardsticks(kept, gained, run_id) if kept is not None and gained is not None and run_id % 3 else dict.fromkeys(ALL_NAMES)
     settings = {
         "engine": 1, "content": inputs[0], "style": [[inputs[1], 1.0]], "alpha": 0.5, "beta": 0.5, "content_layers": [["relu4_2", 1.0]],
         "style_layers": [["relu1_1", 0.5], ["relu2_1", 0.5]], "network": "vgg16-hed", "network_hash": "test", "recipe": "pyramid",
@@ -89,7 +92,7 @@ def _run(run_id: int, point: Point, output: str | None, inputs: tuple[str, str])
     return {
         "id": run_id, "run_key": f"r1-{run_id:040x}", "state": point.state, "settings": settings, "alpha": 0.5, "beta": 0.5, "tv": 0.0,
         "work": 1.0, "created_at": time.time(), "owner": "d-test" if point.state == "running" else None, "output": output if done else None,
-        "protocol": "y1" if done else None, "content_kept": kept, "style_gained": gained, "balance": balance,
+        "protocol": "y1" if done else None, **more, "content_kept": kept, "style_gained": gained, "balance": balance,
         "d_content": None if kept is None else 1 - kept, "d_style": None if gained is None else 1 - gained,
         "error": "made up" if point.state in ("failed", "diverged", "quarantined") else None,
     }  # fmt: skip

@@ -58,8 +58,18 @@ MAY_KNOW = {
     "sweep.driver": {"db", "sweep.spec", "sweep.combination", "sweep.events", "sweep.recipe", "sweep.worker", "sweep.errors"},
     "sweep.driver_inputs": {"db", "sweep.inputs", "sweep.transfer", "sweep.errors"},
     "sweep.cli": {"sweep", "db", "gallery"},
-    "db": {"db", "sweep.combination", "sweep.events", "sweep.errors"},
-    "gallery": {"gallery", "db", "sweep.combination", "sweep.spec", "sweep.yaml_file", "sweep.transfer.controls", "sweep.errors"},
+    "db": {"db", "sweep.combination", "sweep.events", "sweep.transfer.yardstick_names", "sweep.errors"},
+    "gallery": {
+        "gallery",
+        "db",
+        "sweep.combination",
+        "sweep.spec",
+        "sweep.yaml_file",
+        "sweep.transfer.controls",
+        "sweep.transfer.images",
+        "sweep.transfer.yardstick_names",
+        "sweep.errors",
+    },
 }
 
 # Package of others -> the only rooms that may import it.

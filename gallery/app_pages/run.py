@@ -15,10 +15,10 @@ from gallery.links import url_params
 from gallery.reading import calm, command, reading
 from gallery.routes import original_url
 from gallery.run_view import NoSuchRun, RunView, film, input_pictures, main_picture, read_run, recipe_yaml
-from gallery.wording import NOTHING, STATE_LABELS, YARDSTICK_LABELS, YARDSTICK_MEANINGS, age, duration, label, number, plain, shown
+from gallery.wording import STATE_LABELS, age, duration, label, number, plain, shown
+from gallery.yardstick_rows import main_rows, more_rows
 
 REFRESH_SECONDS = 4
-YARDSTICK_ORDER = ("balance", "content_kept", "style_gained", "d_content", "d_style")
 
 
 def page() -> None:
@@ -117,11 +117,14 @@ def yardsticks(run: RunView) -> None:
     if result.state != "done":
         return
     st.subheader("Yardsticks", anchor=False)
-    rows = [
-        Fact(name=YARDSTICK_LABELS[name], value=number(result.yardsticks[name], 3), note=YARDSTICK_MEANINGS[name])
-        for name in YARDSTICK_ORDER
-    ]
-    facts([*rows, Fact(name="Protocol", value=result.protocol or NOTHING)], key="yardsticks")
+    facts([Fact(**row._asdict()) for row in main_rows(result.yardsticks, result.protocol)], key="yardsticks")
+    with st.expander("More yardsticks"):
+        tables = more_rows(result.yardsticks)
+        for heading, rows in tables:
+            st.markdown(f"**{heading}**")
+            facts([Fact(**row._asdict()) for row in rows], key=f"yardsticks-{heading.lower()}")
+        if not tables:
+            st.caption("Not measured: this run is older than these yardsticks.")
 
 
 def parameters(run: RunView) -> None:
@@ -162,7 +165,7 @@ def again(run: RunView) -> None:
         st.code(recipe_yaml(run), language="yaml")
     if result.state == "done" and result.image:
         url = f"{original_url(result.image, result.image_format)}?dl=1&name={result.run_key}"
-        st.link_button("Download the original", url, icon=":material/download:")
+        st.link_button("Download the picture", url, icon=":material/download:")
 
 
 def curve(run: RunView) -> None:

@@ -7,22 +7,22 @@ from typing import Any
 from sqlalchemy import Connection
 
 from db.models import Run, Sweep
-from db.queries import RISING, Result, results, sweep_named
+from db.queries import Result, results, sweep_named
 from sweep.errors import InputError
+from sweep.transfer.yardstick_names import BY_NAME, MAIN_PROTOCOL, PROTOCOLS, RISING
 
 
 def select_best(connection: Connection, sweep_name: str, top: int | None, per_pair: int | None, by: str) -> list[Result]:
     """The done runs of a sweep, best first by one yardstick, each run once (as its first combination).
 
     per_pair: at most so many of each content-style pair; top: at most so many in all; None: no limit. Runs without the yardstick come
-    last, and so do those of an older protocol than the newest in the sweep: two protocols are never sorted together. Ties keep the
-    order of the sweep.
+    last, and of y1's those of an older protocol than the newest in the sweep: two protocols are never sorted together. Ties keep
+    the order of the sweep.
 
     Raises:
         InputError: there is no such sweep or yardstick, a limit is under 1, or nothing is done yet.
     """
-    if by not in RISING:
-        raise InputError(f"results cannot be ordered by {by!r}; choose one of {', '.join(RISING)}.")
+    check_order(by)
     for name, limit in (("top", top), ("per-pair", per_pair)):
         if limit is not None and limit < 1:
             raise InputError(f"--{name} is {limit}; give at least 1.")
@@ -38,13 +38,26 @@ def select_best(connection: Connection, sweep_name: str, top: int | None, per_pa
     return best[:top]
 
 
+def check_order(by: str) -> None:
+    """Refuse what results cannot be ordered by.
+
+    Raises:
+        InputError: it is no yardstick, or one of which neither more nor less is better.
+    """
+    if by not in RISING:
+        why = ": neither more nor less of it is better" if by in BY_NAME else ""
+        raise InputError(f"results cannot be ordered by {by!r}{why}; choose one of {', '.join(RISING)}.")
+
+
 def _order(found: list[Result], by: str) -> Callable[[Result], tuple[Any, ...]]:
     newest = max(found, key=lambda result: result.finished_seq or 0).protocol
     sign = -1 if RISING[by] else 1
+    own = PROTOCOLS[by] == MAIN_PROTOCOL  # any other yardstick has one protocol for good
 
     def order(result: Result) -> tuple[Any, ...]:
         value = result.yardsticks[by]
-        return (value is None, result.protocol != newest, result.protocol or "", 0 if value is None else sign * value, result.position)
+        apart = (result.protocol != newest, result.protocol or "") if own else ()
+        return (value is None, *apart, 0 if value is None else sign * value, result.position)
 
     return order
 

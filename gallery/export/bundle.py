@@ -7,10 +7,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from db.queries import RISING, Result
+from db.queries import Result
 from db.workspace import Workspace
 from gallery.export import captions, tables
-from gallery.export.best import select_best
+from gallery.export.alpha import Alphas
+from gallery.export.best import check_order, select_best
 from gallery.export.contact import CELL, Cell, contact_sheet
 from gallery.export.describe import with_recipe
 from gallery.export.names import UniqueNames, basename, number_text, picture_stem
@@ -27,12 +28,16 @@ __all__ = ["PRESETS", "ExportOptions", "ExportReport", "export_results", "select
 
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions:
-    """What goes into a bundle besides pictures, recipes and tables. by: the yardstick that ordered the results, for the labels."""
+    """What goes into a bundle besides pictures, recipes and tables. by: the yardstick that ordered the results, for the labels.
+
+    alpha: pictures of transparent photographs get the photograph's alpha; else they stay opaque, as they are in the workspace.
+    """
 
     inputs: bool = True
     sheet: bool = True
     pictures: bool = True
     by: str = "balance"
+    alpha: bool = True
 
 
 PRESETS: Mapping[str, ExportOptions] = {
@@ -65,8 +70,7 @@ def export_results(workspace: Workspace, results: Sequence[Result], out: Path, o
     """
     if not results:
         raise InputError("there is nothing to export: no result was chosen.")
-    if options.by not in RISING:
-        raise InputError(f"results cannot be ordered by {options.by!r}; choose one of {', '.join(RISING)}.")
+    check_order(options.by)
     out = out.absolute()
     with workspace.reader().connect() as connection, open_target(out) as target:
         bundle = _Bundle(target, Pictures(workspace.artifacts, connection), options)
@@ -81,6 +85,7 @@ class _Bundle:
 
     def __init__(self, target: Target, pictures: Pictures, options: ExportOptions) -> None:
         self._target, self._pictures, self._options = target, pictures, options
+        self._alphas = Alphas(pictures)
         self.files: list[str] = []
         self.problems: list[str] = []
         self.images = self.bytes = 0
@@ -140,7 +145,7 @@ class _Bundle:
                     raise StorageError(f"the run {result.run_key} is {result.state} and has no picture.")
                 data = self._pictures.original(result.image)
                 if result.image_format == "png":
-                    data = with_recipe(data, recipe)
+                    data = with_recipe(self._with_alpha(data, result), recipe)
                 small = shrunk(data, (CELL, round(CELL * 1.25)))
             except (StorageError, ImageError, *UNREADABLE) as error:
                 self.problems.append(f"number {rank} ({content} x {style}, {run8(result.run_key)}) was left out: {error}")
@@ -151,6 +156,17 @@ class _Bundle:
         text = sidecar(recipe, f"{stem}.yaml", self._input_names, included=set(used) <= self._included)
         self._put(f"recipes/{stem}.yaml", text.encode())
         return Exported(rank=rank, result=result, recipe=recipe, image=image, sidecar=f"recipes/{stem}.yaml"), small
+
+    def _with_alpha(self, picture: bytes, result: Result) -> bytes:
+        """The picture with the photograph's alpha; as it is, with a problem noted, where that cannot be read any more."""
+        if not self._options.alpha:
+            return picture
+        try:
+            return self._alphas.restored(picture, result.content_sha256)
+        except (StorageError, ImageError) as error:
+            name = self._pictures.name(result.content_sha256)
+            self.problems.append(f"whether {name} is transparent cannot be told, so pictures made of it are exported opaque: {error}")
+            return picture
 
     def _put(self, path: str, data: bytes) -> None:
         self._target.write(path, data)

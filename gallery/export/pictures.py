@@ -68,14 +68,33 @@ def _large_enough(picture: Image.Image, box: tuple[int, int], full: tuple[int, i
     return picture.width >= round(full[0] * share) - 1
 
 
+def decoded(data: bytes) -> Image.Image:
+    """A picture of the workspace's own as RGB, at its full size.
+
+    Raises:
+        One of `UNREADABLE`: the bytes are no picture.
+    """
+    with Image.open(io.BytesIO(data)) as opened:
+        return opened.convert("RGB")
+
+
 def shrunk(data: bytes, box: tuple[int, int]) -> Image.Image:
-    """An encoded picture as RGB, turned as its EXIF says and shrunk to fit `box` (width, height) in pixels.
+    """An encoded picture as RGB, turned as its EXIF says, shrunk to fit `box` (width, height) in pixels, what is transparent on white.
 
     Raises:
         One of `UNREADABLE`: the bytes are no picture.
     """
     with Image.open(io.BytesIO(data)) as opened:
         opened.draft("RGB", box)
-        picture = ImageOps.exif_transpose(opened).convert("RGB")
+        picture = ImageOps.exif_transpose(opened)
+        if picture.has_transparency_data:
+            picture = on_white(picture)
+        picture = picture.convert("RGB")
     picture.thumbnail(box, Image.Resampling.LANCZOS)
     return picture
+
+
+def on_white(picture: Image.Image) -> Image.Image:
+    """A transparent picture laid on white, RGBA."""
+    layer = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)

@@ -1,4 +1,4 @@
-"""Text in PNG files, read and replaced chunk by chunk: the picture's own bytes are never decoded nor written anew.
+"""Text in PNG files, read and replaced chunk by chunk: the picture's own bytes are never decoded nor written anew here.
 
 Format: PNG specification, third edition (W3C 2025), sections 5 (chunks) and 11.3.3 (tEXt, zTXt, iTXt).
 """
@@ -88,6 +88,33 @@ def with_text_chunks(data: bytes, texts: Mapping[str, str]) -> bytes:
             parts.append(chunk.whole)
         if chunk.kind == b"IHDR":
             parts += [_international_text(keyword, text) for keyword, text in texts.items()]
+    return b"".join(parts)
+
+
+def size_of(data: bytes) -> tuple[int, int]:
+    """(width, height) of a PNG, from its header.
+
+    Raises:
+        ImageError: as `chunks` says.
+    """
+    header = next(chunks(data))
+    width, height = struct.unpack_from(">II", header.data)
+    return width, height
+
+
+def with_pixels_of(data: bytes, other: bytes) -> bytes:
+    """The first PNG with the header and the pixels of the other: its text, colour space and all its other chunks stay.
+
+    For another colour type of the same depth; neither may have a palette.
+
+    Raises:
+        ImageError: as `chunks` says, for either.
+    """
+    new = {kind: [chunk.whole for chunk in chunks(other) if chunk.kind == kind] for kind in (b"IHDR", b"IDAT")}
+    parts: list[bytes | memoryview] = [SIGNATURE]
+    for chunk in chunks(data):
+        # All pixels stand where the first of the old ones stood: IDAT chunks follow each other without anything between.
+        parts += new.pop(chunk.kind, []) if chunk.kind in (b"IHDR", b"IDAT") else [chunk.whole]
     return b"".join(parts)
 
 

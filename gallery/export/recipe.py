@@ -12,6 +12,7 @@ from sweep import __version__
 from sweep.combination import MAX_REGIONS, Combination, LayerSet, Settings, Weights, canonical_regions, mean_shares
 from sweep.errors import InputError
 from sweep.transfer.controls import Stop
+from sweep.transfer.yardstick_names import protocols_of
 
 SCHEMA = "stylesweep-run/1"
 KEYWORD = "stylesweep"
@@ -52,7 +53,7 @@ def recipe_of(result: Result, names: Mapping[str, str]) -> Recipe:
         "layers": {"name": own["layers"], "content": dict(run["content_layers"]), "style": dict(run["style_layers"])},
         # The combination's columns hold `stop` in words.
         "settings": {name: own.get(name, run.get(name, default)) for name, default in _SETTINGS.items()} | {"stop": run.get("stop")},
-        "yardsticks": {"protocol": result.protocol, **result.yardsticks},
+        "yardsticks": {"protocol": result.protocol, "protocols": protocols_of(result.yardsticks), **result.yardsticks},
         "tool": tool(),
     }
 
@@ -172,12 +173,14 @@ def _stop(here: "_Reader") -> dict[str, Any]:
 
 
 def _yardsticks(here: "_Reader") -> dict[str, Any]:
-    protocol = here.value.get("protocol")
-    numbers = {str(key): value for key, value in here.value.items() if key != "protocol"}
+    protocol, others = here.value.get("protocol"), here.value.get("protocols", {})
+    named = isinstance(others, dict) and all(isinstance(text, str) and len(text) <= 100 for text in others.values())
+    here.expect(named, "protocols", "it names the protocol of each yardstick beside the main ones")
+    numbers = {str(key): value for key, value in here.value.items() if key not in ("protocol", "protocols")}
     for key, value in numbers.items():
         is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         here.expect(value is None or is_number, key, "it is a finite number or null")
-    return {"protocol": protocol if isinstance(protocol, str) else None, **numbers}
+    return {"protocol": protocol if isinstance(protocol, str) else None, **({"protocols": others} if others else {}), **numbers}
 
 
 class _Reader:

@@ -9,9 +9,10 @@ from PIL import Image
 from db.artifacts import storage_error, write_durably
 from db.browse import NUMBERS
 from db.models import Sweep
-from db.queries import PARAMETERS, RISING, Result, results, sweep_named
+from db.queries import PARAMETERS, Result, results, sweep_named
 from db.workspace import Workspace
 from gallery.export import captions
+from gallery.export.alpha import Alphas
 from gallery.export.best import pair_of
 from gallery.export.bundle import sheet_files
 from gallery.export.contact import CELL, Cell, contact_sheet
@@ -19,6 +20,7 @@ from gallery.export.matrix import ASIDE, Axes, Block, Place, cell_width, matrix_
 from gallery.export.names import safe_name
 from gallery.export.pictures import Pictures
 from sweep.errors import InputError
+from sweep.transfer.yardstick_names import RISING
 
 __all__ = ["Cell", "contact_sheet", "grid_sheet", "sweep_sheet"]
 
@@ -75,19 +77,20 @@ def grid_sheet(found: Sequence[Result], pictures: Pictures, *, rows: str | None,
     groups: dict[Hashable, list[Result]] = {}
     for result in found:
         groups.setdefault((pair_of(result), *(result.parameters[name] for name in others)), []).append(result)
+    alphas = Alphas(pictures)
     width = cell_width(len(axes.column_values), len(axes.row_values))
-    blocks = [_block(group, axes, pictures, (width, captions.caption(group[0], others))) for group in groups.values()]
+    blocks = [_block(group, axes, (pictures, alphas), (width, captions.caption(group[0], others))) for group in groups.values()]
     said = f"{captions.constants(found)} · {BY} under each picture".removeprefix(" · ")
     return matrix_sheet(blocks, axes, found[0].sweep, said)
 
 
-def _block(group: Sequence[Result], axes: Axes, pictures: Pictures, labels: tuple[int, str]) -> Block:
-    width, note = labels
+def _block(group: Sequence[Result], axes: Axes, source: tuple[Pictures, Alphas], labels: tuple[int, str]) -> Block:
+    (pictures, alphas), (width, note) = source, labels
     first = group[0]
     places: dict[tuple[Any, Any], Place] = {}
     for result in group:
         at = (_value(result.parameters, axes.rows), _value(result.parameters, axes.columns))
-        picture = pictures.small(result.image, (width, round(width * 1.3)))
+        picture = alphas.shown(pictures.small(result.image, (width, round(width * 1.3))), result.content_sha256)
         state = result.state if result.state != "done" else "not readable"
         places[at] = Place(picture=picture, value=result.yardsticks[BY], state=state)
     return Block(
@@ -126,10 +129,10 @@ def _best_sheet(found: Sequence[Result], pictures: Pictures) -> list[Image.Image
     best = sorted(done.values(), key=lambda result: -(result.yardsticks[BY] or 0.0))[:300]
     if not best:
         raise InputError(f"no run of the sweep {found[0].sweep!r} is done yet; `stylesweep run` its file, or wait for it.")
-    differ = captions.varying(best)
+    differ, alphas = captions.varying(best), Alphas(pictures)
     cells = [
         Cell(
-            picture=pictures.small(result.image, (CELL, round(CELL * 1.25))),
+            picture=alphas.shown(pictures.small(result.image, (CELL, round(CELL * 1.25))), result.content_sha256),
             label=str(rank),
             value=captions.yardstick_text(result.yardsticks[BY]),
             detail=captions.caption(result, differ),

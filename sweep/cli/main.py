@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from sweep import __version__
+from sweep.cli.wording import printable
 from sweep.errors import InputError, Interrupted, StylesweepError
 
 app = typer.Typer(
@@ -129,16 +130,17 @@ def export(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     top: Annotated[int | None, typer.Option("--top", min=1, help="The best N of the sweep.")] = None,
     per_pair: Annotated[int | None, typer.Option("--per-pair", min=1, help="The best N of each content-style pair.")] = None,
-    by: Annotated[str, typer.Option("--by", help="The yardstick to order by.")] = "balance",
+    by: Annotated[str, typer.Option("--by", help="The yardstick to order by; a wrong one lists them all.")] = "balance",
     preset: Annotated[
         str, typer.Option("--preset", help="`archive`: everything. `share`: without the inputs. `table`: no pictures.")
     ] = "archive",
+    opaque: Annotated[bool, typer.Option("--opaque", help="Leave pictures of transparent photographs opaque.")] = False,
 ) -> None:
     """Write the best pictures with their recipes, a table and a contact sheet."""
     from sweep.cli import taking
 
     selection = taking.Selection(sweep=sweep, top=top, per_pair=per_pair, by=by)
-    raise typer.Exit(taking.export(selection, out, workspace, preset))
+    raise typer.Exit(taking.export(selection, out, workspace, preset, alpha=not opaque))
 
 
 @app.command()
@@ -254,9 +256,7 @@ def _click_exit(error: Exception) -> int:
 
 
 def _complain(message: str) -> None:
-    # Messages quote files of strangers: their control characters must not reach the terminal.
-    shown = "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in message)
-    typer.echo(f"stylesweep: {shown}", err=True)
+    typer.echo(f"stylesweep: {printable(message)}", err=True)
 
 
 if __name__ == "__main__":

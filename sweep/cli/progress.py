@@ -15,7 +15,7 @@ from db import queries
 from db.store import ClaimedRun
 from db.workspace import Workspace
 from sweep import events
-from sweep.cli.wording import amount_of_time
+from sweep.cli.wording import amount_of_time, printable
 from sweep.plan import Plan
 
 FOLLOW_SECONDS = 1.0
@@ -136,7 +136,7 @@ class JsonLines:
 
 def _title(run: ClaimedRun) -> str:
     style = " + ".join(run.names[sha256] for sha256, _ in run.settings.style)
-    return f"{run.names[run.settings.content]} x {style}, alpha {run.alpha:.4g}, beta {run.beta:.4g}, {run.layers}"
+    return printable(f"{run.names[run.settings.content]} x {style}, alpha {run.alpha:.4g}, beta {run.beta:.4g}, {run.layers}")
 
 
 def follow(workspace: Workspace, name: str, stop: Callable[[], bool]) -> None:

@@ -18,7 +18,7 @@ from db.store import Store
 from db.sweeps import SweepRecord, record_inputs, record_sweep
 from db.workspace import Workspace, open_workspace
 from sweep.cli.progress import JsonLines, Terminal, follow
-from sweep.cli.wording import amount_of_bytes, amount_of_time
+from sweep.cli.wording import amount_of_bytes, amount_of_time, printable
 from sweep.errors import InputError, Interrupted
 from sweep.inputs import InputFile, inspect_inputs
 from sweep.masks import inspect_masks
@@ -69,7 +69,7 @@ def prepare(path: Path) -> Prepared:
 
 def say(line: str) -> None:
     """A message to the user; standard output is for answers."""
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)
 
 
 def plan_in(prepared: Prepared, workspace: Workspace | None) -> Plan:
@@ -82,7 +82,7 @@ def plan_in(prepared: Prepared, workspace: Workspace | None) -> Plan:
     if workspace is None:
         return make_plan(spec, named, sizes, lambda _: {}, Speed(rate=guess, slots=slots, measured=False))
     with workspace.reader().connect() as connection:
-        rate = queries.measured_rate(connection, spec.axes["network"].values[0])
+        rate = queries.measured_rate(connection, spec.axes["network"].values[0], spec.axes["dtype"].values[0])
         speed = Speed(rate=rate or guess, slots=slots, measured=rate is not None)
         return make_plan(spec, named, sizes, lambda keys: queries.states_of(connection, keys), speed)
 

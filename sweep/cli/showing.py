@@ -18,6 +18,7 @@ from db.queries import PARAMETERS, Result
 from db.store import Store
 from db.workspace import Workspace, open_workspace
 from sweep.cli.wording import amount_of_bytes, amount_of_time, plain
+from sweep.transfer.yardstick_names import protocols_of
 
 BEST_PER_PAIR = 6
 MOST_ROWS = 60
@@ -70,8 +71,8 @@ def runs(name: str, folder: Path, *, as_json: bool) -> None:
 
 def _result_json(result: Result) -> dict[str, Any]:
     same = {name: getattr(result, name) for name in ("run_key", "state", "position", "seconds", "error")}
-    measured = {"yardsticks": dict(result.yardsticks), "protocol": result.protocol, "image": result.image_path()}
-    return {**same, **result.parameters, **measured}
+    measured = {"yardsticks": dict(result.yardsticks), "protocol": result.protocol, "protocols": protocols_of(result.yardsticks)}
+    return {**same, **result.parameters, **measured, "image": result.image_path()}
 
 
 def print_best(workspace: Workspace, name: str) -> None:
@@ -87,7 +88,7 @@ def _print_pairs(found: Sequence[Result], limit: int) -> None:
     table = Table("content", "style", *varying, "balance", "kept", "gained", "time", "run", box=None, pad_edge=False)
     pairs: dict[tuple[str, str], list[Result]] = {}
     for result in found:
-        pairs.setdefault((str(result.parameters["content"]), str(result.parameters["style"])), []).append(result)
+        pairs.setdefault((plain(result.parameters["content"]), plain(result.parameters["style"])), []).append(result)
     rows = 0
     for pair, members in pairs.items():
         members.sort(key=lambda one: (-(one.yardsticks["balance"] if one.yardsticks["balance"] is not None else -1), one.position))

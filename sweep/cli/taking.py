@@ -49,7 +49,7 @@ class RerunOptions:
     inputs: Path | None
 
 
-def export(selection: Selection, out: Path, folder: Path, preset: str) -> int:
+def export(selection: Selection, out: Path, folder: Path, preset: str, *, alpha: bool = True) -> int:
     """`stylesweep export`; 1 if some pictures could not be exported."""
     if selection.top and selection.per_pair:
         raise InputError("--top and --per-pair exclude each other; give one of them.")
@@ -59,7 +59,7 @@ def export(selection: Selection, out: Path, folder: Path, preset: str) -> int:
     with workspace.reader().connect() as connection:
         queries.sweep_named(connection, selection.sweep)
         best = select_best(connection, selection.sweep, selection.top, selection.per_pair, selection.by)
-    report = export_results(workspace, best, out, replace(PRESETS[preset], by=selection.by))
+    report = export_results(workspace, best, out, replace(PRESETS[preset], by=selection.by, alpha=alpha))
     print(f"{report.images} pictures, {amount_of_bytes(report.bytes)}: {report.out}")
     for problem in report.problems:
         running.say(f"left out: {problem}")

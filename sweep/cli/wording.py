@@ -1,4 +1,9 @@
-"""Numbers as people read them."""
+"""Numbers as people read them, and the names of strangers as a terminal may show them."""
+
+
+def printable(text: str) -> str:
+    """Without control characters: messages quote names of files, and a terminal would obey what stands in them."""
+    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
 
 
 def amount_of_time(seconds: float) -> str:
@@ -25,7 +30,7 @@ def amount_of_bytes(number: float) -> str:
 
 
 def plain(value: object) -> str:
-    """A parameter's value: floats without noise, None as 'default'."""
+    """A parameter's value: floats without noise, None as 'default', text fit for a terminal."""
     if value is None:
         return "default"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else printable(str(value))

@@ -14,11 +14,12 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError, features
 from PIL.PngImagePlugin import PngInfo
 
 from sweep.errors import ImageError
+from sweep.transfer.images_samples import check_layout, eight_bit, mended, raw_mode
 from sweep.transfer.recipe import SMALLEST_SIDE, fitted
 
 MAX_PIXELS: Final = 100_000_000
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF") + (("AVIF",) if features.check("avif") else ())
-_SIXTEEN_BIT: Final = ("I;16", "I;16L", "I;16B", "I;16N")
+_COLOURS: Final = {"1": "GRAY", "L": "GRAY", "LA": "GRAY", "La": "GRAY", "CMYK": "CMYK"}  # as ICC calls the space; RGB: all others
 _HAS_ALPHA: Final = ("LA", "La", "PA", "RGBA", "RGBa")
 
 
@@ -57,7 +58,8 @@ def open_picture(data: bytes, name: str) -> Picture:
         raise ImageError(_too_large(name)) from error
     except UnidentifiedImageError as error:
         raise ImageError(
-            f"The file {name} is not a picture that can be read, or its beginning is damaged; give one of {', '.join(FORMATS)}."
+            f"The file {name} is not a picture that can be read, its samples are of an unusual kind, or its beginning is damaged; "
+            f"give one of {', '.join(FORMATS)}, with 8 or 16 bits."
         ) from error
     except Exception as error:  # Pillow's decoders raise nearly everything on damaged files; what they say is about the file
         raise ImageError(f"The picture {name} is damaged or cut short ({error}); export or copy it again.") from error
@@ -136,9 +138,13 @@ def _decoded(opened: Image.Image, name: str) -> Picture:
     if opened.format != "MPO" and getattr(opened, "n_frames", 1) > 1:
         remarks.append(f"{name} has several frames or pages; the first is used.")
     opened.seek(0)
+    check_layout(opened, name)
+    layout = raw_mode(opened)
     opened.load()
+    mended(opened, layout, name, remarks)
     profile = opened.info.get("icc_profile")
-    image = _eight_bit(_upright(opened, name, remarks), name, remarks)
+    image = eight_bit(_upright(opened, name, remarks), opened, name, remarks)
+    colours = _COLOURS.get(image.mode, "RGB")
     alpha = None
     if image.mode in _HAS_ALPHA or "transparency" in image.info:
         image = image.convert("RGBA")
@@ -146,9 +152,9 @@ def _decoded(opened: Image.Image, name: str) -> Picture:
         image = image.convert("RGB")
         if alpha.min() == 255:
             alpha = None
-    pixels = np.asarray(_in_srgb(image, profile, name, remarks))
+    pixels = np.asarray(_in_srgb(image, colours, profile, (name, remarks)))
     if alpha is not None:
-        remarks.append(f"{name} is partly transparent; it is laid on white.")
+        remarks.append(f"{name} is partly transparent; it is laid on white, and exported pictures get its transparency back.")
         share = alpha[..., None].astype(np.float32) / 255
         pixels = np.rint(pixels * share + 255 * (1 - share)).astype(np.uint8)
     return Picture(np.ascontiguousarray(pixels), alpha, form, tuple(remarks))
@@ -163,32 +169,19 @@ def _upright(image: Image.Image, name: str, remarks: list[str]) -> Image.Image:
         return image.copy()
 
 
-def _eight_bit(image: Image.Image, name: str, remarks: list[str]) -> Image.Image:
-    """Grey pictures of 16 bits, 32 bits or floats scaled to 8 bits (Pillow's own convert clips them)."""
-    if image.mode in _SIXTEEN_BIT:
-        scaled = np.asarray(image).astype(np.float64) / 257
-    elif image.mode in ("I", "F"):
-        values = np.nan_to_num(np.asarray(image).astype(np.float64), posinf=0.0, neginf=0.0)
-        low, high = float(values.min()), float(values.max())
-        if image.mode == "I" and low >= 0 and high <= 65535:
-            scaled = values / 257
-        elif image.mode == "F" and low >= 0 and high <= 1:
-            scaled = values * 255
-        else:
-            scaled = (values - low) * (255 / (high - low or 1))
-            remarks.append(f"The values of {name} run from {low:g} to {high:g}; they were stretched to black and white.")
-    else:
-        return image
-    return Image.fromarray(np.rint(scaled).astype(np.uint8))
+def _in_srgb(image: Image.Image, colours: str, profile: object, where: tuple[str, list[str]]) -> Image.Image:
+    """RGB in sRGB, by the embedded colour profile if there is one that is usable and meant for such colours.
 
-
-def _in_srgb(image: Image.Image, profile: object, name: str, remarks: list[str]) -> Image.Image:
-    """RGB in sRGB, by the embedded colour profile if there is a usable one."""
+    colours: the space of the file's own colours; image may have been brought to RGB since. where: the name, and the remarks.
+    """
+    name, remarks = where
     if isinstance(profile, bytes) and profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             space = source.profile.xcolor_space.strip()
-            if not ImageCms.getProfileDescription(source).startswith("sRGB"):
+            if space not in (colours, "RGB") or (space == "RGB" and colours == "CMYK"):
+                remarks.append(f"The colour profile of {name} is one for {space} colours, which it has not; its colours are taken as sRGB.")
+            elif not ImageCms.getProfileDescription(source).startswith("sRGB"):
                 fitting = image.convert({"GRAY": "L", "CMYK": "CMYK"}.get(space, "RGB"))
                 converted = ImageCms.profileToProfile(fitting, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
                 assert converted is not None  # it is None only for a conversion in place

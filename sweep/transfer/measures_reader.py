@@ -11,17 +11,17 @@ from torch import Tensor
 
 from sweep.transfer.images import resized, resized_to
 from sweep.transfer.losses import gram_matrix
-from sweep.transfer.measures import covariance, directions, first_moment
+from sweep.transfer.measures import covariance, first_moment, similarities
 from sweep.transfer.measures_pixels import palette
 from sweep.transfer.networks import Features
 from sweep.transfer.recipe import SMALLEST_SIDE
 from sweep.transfer.targets import Key, Source, TargetCache, as_image
 
-Kind = Literal["features", "gram", "directions", "mean", "covariance", "palette"]
+Kind = Literal["features", "gram", "similarities", "mean", "covariance", "palette"]
 _FROM_FEATURES: Final[dict[str, Callable[[Tensor], Tensor]]] = {
     "features": lambda tensor: tensor,
     "gram": gram_matrix,
-    "directions": directions,
+    "similarities": similarities,
     "mean": first_moment,
     "covariance": covariance,
 }

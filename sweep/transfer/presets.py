@@ -137,11 +137,12 @@ class PyramidNumbers:
     smallest: int = 96  # long side of the smallest scale, pixels (at least; see Recipe.scales)
     shortest: int = 32  # short side that every scale but the last must have, so that relu5_1 still has 2 x 2 positions
     factor: float = 2**0.5
-    learning_rate: float = 0.02
+    learning_rate: float = 0.03  # of all levels together
+    levels: int = 4  # resolutions that a step is composed of, each half the one before (see PackAdam)
     momentum: float = 0.9  # Adam's decay of the gradient's mean (beta_1)
     variance_decay: float = 0.99  # Adam's decay of the mean of its squares (beta_2)
     epsilon: float = 1e-8
-    averaging: float = 0.95  # decay of the averaged iterate
+    averaging: float = 0.9  # decay of the averaged iterate
 
     @property
     def betas(self) -> tuple[float, float]:

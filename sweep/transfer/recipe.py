@@ -30,7 +30,7 @@ class Recipe:
     `size` is the long side in pixels, or with `size_by` 'area' the side of a square of as many pixels, so that pictures of any
     aspect cost the same; a smaller photograph is not enlarged. `steps`: for `pyramid` those of the smallest
     scale, for `gatys` the L-BFGS steps. `seed` is used by the two noise starts only.
-    `later_steps` (of each later scale; None: half of the first's), `learning_rate`, `momentum`, `variance_decay` and `epsilon`
+    `later_steps` (of each later scale; None: half of the first's), `learning_rate`, `momentum`, `variance_decay`, `levels` and `epsilon`
     (Adam's, in [0, 1] pixel units), `averaging` (decay of the averaged iterate; 0: none), `smallest` (long side of the first
     scale, pixels) and `factor` (from scale to scale) belong to `pyramid`; `history` (of L-BFGS) to `gatys`; None is the
     recipe's own number. See NUMBERS.
@@ -53,6 +53,7 @@ class Recipe:
     later_steps: int | None = None
     momentum: float | None = None
     variance_decay: float | None = None
+    levels: int | None = None
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "Recipe":
@@ -137,6 +138,7 @@ NUMBERS: Final[dict[str, Number]] = {
     "learning_rate": _of_pyramid(float, 1e-6, 1.0, "Adam's, in pixel values from 0 to 1"),
     "momentum": _of_pyramid(float, 0.0, 0.9999, "Adam's decay of the gradient's mean"),
     "variance_decay": _of_pyramid(float, 0.0, 0.999999, "Adam's decay of the mean of the gradient's squares"),
+    "levels": _of_pyramid(int, 1, 8, "resolutions that a step is composed of"),
     "epsilon": _of_pyramid(float, 1e-12, 1e3, "Adam's, added to the root of that mean"),
     "averaging": _of_pyramid(float, 0.0, 0.9999, "decay of the averaged iterate, 0 for none"),
     "smallest": _of_pyramid(int, SMALLEST_SIDE, 1_000_000, "long side of the first scale in pixels"),

@@ -17,38 +17,26 @@ from sweep.transfer.measures import distance
 from sweep.transfer.measures_reader import Question, Reader, Want, asked, shape
 from sweep.transfer.networks import Features
 from sweep.transfer.targets import TargetCache
+from sweep.transfer.yardstick_names import ALL_NAMES, LAYERS, MAIN_PROTOCOL, NAMES, PROTOCOLS
 
 __all__ = ["ALL_NAMES", "NAMES", "NETWORK", "PROTOCOL", "PROTOCOLS", "YardstickMeter", "distance"]
 
-PROTOCOL: Final = "y1"
+PROTOCOL: Final = MAIN_PROTOCOL
 NETWORK: Final = "vgg16-hed"
 LONG_SIDE: Final = 256
 CONTENT_LAYER: Final = "relu4_2"
-STYLE_LAYERS: Final = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+STYLE_LAYERS: Final = LAYERS
 DETAIL_LAYERS: Final = ("relu2_2", "relu3_3", "relu4_2")
 STRUCTURE_LAYER: Final = "relu4_1"
 SMALLEST_ANCHOR: Final = 1e-6
 SMALLEST_PALETTE_ANCHOR: Final = 1.0  # CIELAB units: a difference in colour that nobody sees cannot be gained
-NAMES: Final = ("content_kept", "style_gained", "balance", "d_content", "d_style")
-PROTOCOLS: Final[dict[str, str]] = {
-    **dict.fromkeys(NAMES, PROTOCOL),
-    **{f"d_style_{number}": PROTOCOL for number in range(1, 6)},  # what y1's d_style is the mean of
-    **dict.fromkeys(("d_moments", "moments_gained"), "moments-1"),
-    **dict.fromkeys(("content_kept_y2", "balance_y2"), "y2"),
-    **dict.fromkeys(("d_structure", "structure_kept"), "structure-1"),
-    **dict.fromkeys(("d_colour", "colour_gained"), "colour-1"),
-    "sharpness": "sharpness-1",
-    "clipped": "clipped-1",
-}
-ALL_NAMES: Final = tuple(PROTOCOLS)
-
 Values = dict[str, float | None]
 _GRAMS: Final = tuple(Want("gram", layer) for layer in STYLE_LAYERS)
 _MEANS: Final = tuple(Want("mean", layer) for layer in STYLE_LAYERS)
 _SPREADS: Final = tuple(Want("covariance", layer) for layer in STYLE_LAYERS)
 _CONTENT: Final = Want("features", CONTENT_LAYER)
 _DETAILS: Final = tuple(Want("features", layer) for layer in DETAIL_LAYERS)
-_STRUCTURE: Final = Want("directions", STRUCTURE_LAYER)
+_STRUCTURE: Final = Want("similarities", STRUCTURE_LAYER)
 _PALETTE: Final = Want("palette")
 
 
@@ -110,10 +98,12 @@ class YardstickMeter:
                 style[want] = style[want] + share * gram if want in style else share * gram
         d_layers = [distance(found[want], style[want]) for want in _GRAMS]
         d_content, d_style = distance(found[_CONTENT], photograph[_CONTENT]), sum(d_layers) / len(d_layers)
-        style_anchor = sum(distance(photograph[want], style[want]) for want in _GRAMS) / len(_GRAMS)
+        style_anchor = self._kept_number(
+            question, "style", lambda: sum(distance(photograph[want], style[want]) for want in _GRAMS) / len(_GRAMS)
+        )
         kept, gained = _anchored(d_content, content_anchor), _anchored(d_style, style_anchor)
         by_layer = {f"d_style_{number}": value for number, value in enumerate(d_layers, start=1)}
-        return dict(zip(NAMES, (kept, gained, _balance(kept, gained), d_content, d_style), strict=True)) | by_layer
+        return dict(zip(NAMES, (_balance(kept, gained), kept, gained, d_content, d_style), strict=True)) | by_layer
 
     def _moments(self, question: Question, found: dict[Want, Tensor]) -> Values:
         style = self._style_moments(question)

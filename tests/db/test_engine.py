@@ -22,6 +22,7 @@ from db.engine import head_revision, open_engine, schema_revision, storage_error
 from db.models import Base
 from db.workspace import Workspace, open_workspace, sqlite_url
 from sweep.errors import InputError, StorageError, WorkspaceBusy
+from sweep.transfer.yardstick_names import ALL_NAMES
 
 ROOT = Path(__file__).parents[2]
 
@@ -288,13 +289,13 @@ def test_readers_and_a_busy_writer_do_not_lock_each_other_out(tmp_path: Path) ->
 ADDED = {
     "0002": ["style_scale", "colors", "loss", "style_loss", "pooling", "padding"],
     "0003": [
-        *("size_by", "stop", "dtype", "later_steps", "learning_rate", "momentum", "variance_decay", "epsilon", "averaging"),
+        *("size_by", "stop", "dtype", "later_steps", "learning_rate", "momentum", "variance_decay", "levels", "epsilon", "averaging"),
         *("smallest", "factor", "history"),
     ],
 }
 
 
-@pytest.mark.parametrize("schema", ["0001", "0002"])
+@pytest.mark.parametrize("schema", ["0001", "0002", "0003"])
 def test_a_workspace_of_an_older_schema_opens_with_neutral_controls_and_nothing_else_changed(tmp_path: Path, schema: str) -> None:
     made_up_workspace(tmp_path / "w", betas=2)
     database = tmp_path / "w" / "sweeps.db"
@@ -303,11 +304,16 @@ def test_a_workspace_of_an_older_schema_opens_with_neutral_controls_and_nothing_
         before = connection.execute("SELECT * FROM combination ORDER BY id").fetchall()
         for name in added:
             connection.execute(f"ALTER TABLE combination DROP COLUMN {name}")
+        for name in ALL_NAMES[5:]:
+            connection.execute(f"ALTER TABLE run DROP COLUMN {name}")
+        runs = connection.execute("SELECT * FROM run ORDER BY id").fetchall()
         connection.execute("UPDATE alembic_version SET version_num = ?", [schema])
     connection.close()
     workspace = open_workspace(tmp_path / "w", create=False)
     assert schema_revision(workspace.writer()) == head_revision()
     with sqlite3.connect(database) as connection:
         assert connection.execute("SELECT * FROM combination ORDER BY id").fetchall() == before
+        later = connection.execute("SELECT * FROM run ORDER BY id").fetchall()
+        assert len(runs) == 16 and later == [(*row, *[None] * len(ALL_NAMES[5:])) for row in runs]  # not measured then
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     connection.close()

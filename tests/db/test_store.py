@@ -25,6 +25,7 @@ from db.workspace import Workspace, open_workspace
 from sweep import events
 from sweep.combination import run_key
 from sweep.errors import InputError
+from sweep.transfer.yardstick_names import ALL_NAMES
 
 CONTENT, STYLE = input_picture("c.png", 1), input_picture("s.png", 2)
 FAST = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -458,11 +459,11 @@ def test_a_snapshot_s_file_is_there_before_its_row(tmp_path: Path, monkeypatch: 
 def test_yardsticks_that_are_not_finite_are_not_measured(tmp_path: Path) -> None:
     store, owner = driving_new(tmp_path)
     run = store.claim(owner, 1)[0]
-    odd = {"balance": math.nan, "content_kept": math.inf, "style_gained": None, "d_content": 0.25}
+    odd = {"balance": math.nan, "content_kept": math.inf, "style_gained": None, "d_content": 0.25, "clipped": 0.5, "sharpness": -math.inf}
     assert store.finished(owner, replace(finished_event(run, 1), yardsticks=odd))
     with store.engine.connect() as connection:
         found = queries.find_result(connection, run.run_key).yardsticks
-    assert found == {"balance": None, "content_kept": None, "style_gained": None, "d_content": 0.25, "d_style": None}
+    assert found == dict.fromkeys(ALL_NAMES) | {"d_content": 0.25, "clipped": 0.5}
 
 
 def test_a_file_that_cannot_be_written_leaves_the_run_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

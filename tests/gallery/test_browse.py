@@ -51,7 +51,8 @@ def expected(rows: Sequence[Result], view: View, asof: int) -> list[tuple[str, i
             known = first.finished_seq is not None and seen
             return (not known, -(first.finished_seq or 0) if known else 0, first.id)
         value = first.yardsticks[view.sort] if seen else None
-        return (seen_state(first, asof) != "done", value is None, -(value or 0), first.id)
+        sign = 1 if view.sort.startswith("d_") or view.sort == "clipped" else -1
+        return (seen_state(first, asof) != "done", value is None, sign * (value or 0), first.id)
 
     return [(key, len(groups[key])) for key in sorted(groups, key=place)]
 

@@ -334,7 +334,40 @@ def test_a_run_shows_its_picture_by_url_with_content_and_style(opened: Workspace
     assert f"stylesweep rerun {key}" in words(at)
     rows = {row["name"]: row["value"] for row in component(at, "parameters")["rows"]}
     assert rows["Beta"] == "1"
+    assert [row["name"] for row in component(at, "yardsticks")["rows"]][:3] == ["Balance", "Content kept", "Style gained"]
     assert len(component(at, "yardsticks")["rows"]) == 6
+
+
+def test_a_run_shows_every_yardstick_with_its_meaning_by_what_it_looks_at(opened: Workspace) -> None:
+    key = run_in_state(opened, "done")
+    at = page("run", id=key)
+    with opened.reader().connect() as connection:
+        values = queries.find_result(connection, key).yardsticks
+    tables = {group: component(at, f"yardsticks-{group}")["rows"] for group in ("together", "content", "style", "colour", "sanity")}
+    rows = {row["name"]: row for group in tables.values() for row in group}
+    assert [row["name"] for row in tables["sanity"]] == ["Sharpness", "Clipped"]
+    assert float(rows["Structure kept"]["value"]) == pytest.approx(values["structure_kept"], abs=0.005)
+    by_layer = [float(text) for text in rows["Style distance by layer"]["value"].split(" · ")]
+    assert by_layer == pytest.approx([values[f"d_style_{number}"] for number in range(1, 6)], abs=0.005)
+    assert all(row["note"] for row in rows.values())
+    # Each of the 20 is somewhere: 5 above, 5 in one row, 10 in rows of their own.
+    assert len(rows) == len(values) - 5 - 5 + 1
+
+
+def test_a_run_from_before_there_were_more_yardsticks_says_so(opened: Workspace) -> None:
+    with opened.reader().connect() as connection:
+        old = next(one for one in queries.results(connection) if one.state == "done" and one.yardsticks["structure_kept"] is None)
+    assert "older than these yardsticks" in words(page("run", id=old.run_key))
+
+
+@pytest.mark.parametrize(("sort", "falls"), [("structure_kept", True), ("clipped", False), ("d_style_5", False)])
+def test_tiles_can_be_sorted_by_any_yardstick_that_has_a_best_and_show_it(opened: Workspace, sort: str, falls: bool) -> None:
+    at = page("gallery", sweep="wide", sort=sort)
+    items = [item for item in component(at, "grid")["items"] if "src" in item]
+    shown = [float(item["value"].split()[-1]) for item in items if not item["value"].endswith("\N{EN DASH}")]
+    assert len(shown) > 20 and shown == sorted(shown, reverse=falls)
+    label = next(box for box in at.selectbox if box.label == "Sort by")
+    assert not [option for option in label.options if "harpness" in option]
 
 
 @pytest.mark.parametrize(

@@ -106,5 +106,33 @@ def test_odd_but_honest_pictures_are_planned(process: Callable, spec: Callable, 
     said = process("plan", spec(content="odd", style="odd/alpha.png"), "--workspace", workspace, "--json")
     assert said.code == 0, said.err
     assert json.loads(said.out)["combinations"] == len(files)
-    assert "alpha.png is partly transparent; it is laid on white." in said.err
+    assert "alpha.png is partly transparent; it is laid on white, and exported pictures get its transparency back." in said.err
     assert "Traceback" not in said.err
+
+
+@pytest.mark.weights
+def test_what_was_changed_on_the_way_in_is_said_by_plan_and_by_run(here: Callable, spec: Callable, tmp_path: Path) -> None:
+    base = Image.open(io.BytesIO(picture_bytes(7, (64, 48))))
+    (tmp_path / "many").mkdir()
+    clear = base.copy()
+    clear.putalpha(90)
+    clear.save(tmp_path / "many/clear.webp")
+    base.save(tmp_path / "many/moving.gif", save_all=True, append_images=[base.rotate(180)])
+    base.save(tmp_path / "many/odd.png", icc_profile=b"no profile")
+    base.convert("F").save(tmp_path / "many/float.tif")
+    base.convert("L").save(tmp_path / "many/red \033[31m.tif", save_all=True, append_images=[base.convert("L")])
+    path = spec(content="many", extra="settings: {network: vgg16-hed, size: 16, steps: 1, layers: shallow}\n")
+    expected = [
+        "clear.webp is partly transparent; it is laid on white, and exported pictures get its transparency back.",
+        "moving.gif has several frames or pages; the first is used.",
+        "The colour profile of {}odd.png is broken; its colours are taken as sRGB.",
+        "they were stretched to black and white.",
+        "red \\x1b[31m.tif has several frames or pages; the first is used.",
+    ]
+    for arguments in (["plan", path], ["plan", path, "--json"], ["run", path, "--address", "inline"]):
+        said = here(*arguments, "--workspace", tmp_path / "fresh")
+        assert said.code == 0, said.err
+        for remark in expected:
+            assert said.err.count(remark.format(f"{tmp_path}/many/")) == 1, (remark, said.err)
+        assert "\033[31m" not in said.err + said.out
+        assert "partly" not in said.out and "frames" not in said.out

@@ -175,6 +175,17 @@ def test_runs_that_may_stop_early_say_nothing_of_the_speed(tmp_path: Path) -> No
         assert queries.measured_rate(connection) is None
 
 
+def test_a_speed_is_that_of_one_number_type(tmp_path: Path) -> None:
+    workspace = made_up_workspace(tmp_path / "w")
+    with workspace.writer().begin() as connection:
+        connection.execute(sql("UPDATE run SET settings = json_set(settings, '$.dtype', 'bfloat16') WHERE id > 9"))
+        rates = {}
+        for dtype, which in (("float32", "<= 9"), ("bfloat16", "> 9")):
+            summed = f"SELECT sum(work) / sum(attempt.seconds) FROM run JOIN attempt ON run_id = run.id WHERE run.id {which}"
+            rates[dtype] = connection.execute(sql(summed)).scalar_one()
+        assert {dtype: queries.measured_rate(connection, "vgg16-hed", dtype) for dtype in rates} == pytest.approx(rates)
+
+
 def test_reused_runs_cost_nothing(folder: Path) -> None:
     spec = spec_of(folder, "{beta: [1, 2]}")
     keys = [run_key(item.combination.run_settings()) for item in plan_of(spec).planned]

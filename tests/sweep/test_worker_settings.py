@@ -100,7 +100,7 @@ def test_a_run_does_not_depend_on_the_sizes_of_those_before_it(
 CHANGES: list[dict[str, object]] = [
     {"size": 48}, {"steps": 4}, {"init": "noise"}, {"style_scale": 0.7}, {"pooling": "l2"}, {"padding": "replicate"},
     {"colors": "content"}, {"style_loss": "moments"}, {"loss": "gatys"}, {"later_steps": 2}, {"learning_rate": 0.05}, {"momentum": 0.5},
-    {"variance_decay": 0.9}, {"epsilon": 0.1}, {"averaging": 0.0}, {"smallest": 60}, {"factor": 1.2}, {"recipe": "gatys"},
+    {"variance_decay": 0.9}, {"levels": 2}, {"epsilon": 0.1}, {"averaging": 0.0}, {"smallest": 60}, {"factor": 1.2}, {"recipe": "gatys"},
     {"dtype": "bfloat16"},
 ]  # fmt: skip
 SCALES = {"size": 64, "smallest": 40, "factor": 4 / 3, "steps": 6}

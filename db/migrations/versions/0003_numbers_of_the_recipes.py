@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    whole = ("later_steps", "smallest", "history")
+    whole = ("later_steps", "levels", "smallest", "history")
     broken = ("learning_rate", "momentum", "variance_decay", "epsilon", "averaging", "factor")
     with op.batch_alter_table("combination", recreate="always") as table:
         table.add_column(sa.Column("size_by", sa.String(32), nullable=False, server_default="long_side"))

@@ -25,7 +25,7 @@ GOOD: dict[str, Any] = {
     "alpha": 1.0, "beta": 10.0, "layers": {"name": "gatys", "content": {"relu4_2": 1.0}, "style": {"relu1_1": 0.5, "relu2_1": 0.5}},
     "settings": {"network": "vgg19", "network_hash": "", "recipe": "pyramid", "size": 512, "steps": None, "init": "content",
                  "seed": 0, "tv": 0.0},
-    "yardsticks": {"protocol": "y1", "balance": None},
+    "yardsticks": {"protocol": "y1", "protocols": {"structure_kept": "structure-1"}, "balance": None, "structure_kept": 0.5},
 }  # fmt: skip
 
 
@@ -74,7 +74,7 @@ def test_the_good_one_is_read() -> None:
         ("settings.stop", {"below": 0.5, "per": 0}), ("settings.stop", {"below": 0.5, "per": 1.5}), ("settings.history", 0.5),
         ("settings.learning_rate", "fast"), ("settings.momentum", -1), ("settings.dtype", 16), ("settings.size_by", None),
         ("settings.steps", "many"), ("settings.seed", -1), ("settings.tv", [0]), ("yardsticks", [1]), ("yardsticks.balance", "high"),
-        ("tool", 3),
+        ("tool", 3), ("yardsticks.protocols", ["y2"]), ("yardsticks.protocols", {"balance_y2": 2}), ("yardsticks.protocols", "y2"),
     ],
 )  # fmt: skip
 def test_a_wrong_field_is_named(path: str, value: Any) -> None:

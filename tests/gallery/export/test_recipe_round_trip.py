@@ -156,8 +156,8 @@ def test_written_layer_weights_normalise_to_the_same_digits(weights: dict[str, f
 CHANGES: list[dict[str, Any]] = [
     {"size": 128}, {"size_by": "area"}, {"steps": 33}, {"init": "noise", "seed": 2**40}, {"tv": 0.3}, {"style_scale": 0.7},
     {"pooling": "l2"}, {"padding": "replicate"}, {"colors": "matched"}, {"style_loss": "moments"}, {"loss": "gatys"}, {"later_steps": 7},
-    {"learning_rate": 1 / 30}, {"momentum": 0.0}, {"variance_decay": 0.999}, {"epsilon": 1e-4}, {"averaging": 0.0}, {"smallest": 64},
-    {"factor": 2.0}, {"recipe": "gatys", "history": 5}, {"stop": Stop(below=0.005, per=25)}, {"dtype": "bfloat16"},
+    {"learning_rate": 1 / 30}, {"momentum": 0.0}, {"variance_decay": 0.999}, {"levels": 1}, {"epsilon": 1e-4}, {"averaging": 0.0},
+    {"smallest": 64}, {"factor": 2.0}, {"recipe": "gatys", "history": 5}, {"stop": Stop(below=0.005, per=25)}, {"dtype": "bfloat16"},
 ]  # fmt: skip
 
 

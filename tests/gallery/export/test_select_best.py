@@ -7,10 +7,11 @@ from factories import made_up_workspace
 from sqlalchemy import update
 
 from db.models import Run
-from db.queries import RISING, Result, results
+from db.queries import Result, results
 from db.workspace import Workspace
 from gallery.export.best import select_best
 from sweep.errors import InputError
+from sweep.transfer.yardstick_names import RISING
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def chosen(workspace: Workspace, top: int | None = None, per_pair: int | None = 
 def test_best_comes_first_in_the_yardsticks_own_direction(by: str, workspace: Workspace) -> None:
     values = [result.yardsticks[by] for result in chosen(workspace, by=by)]
     known = [value for value in values if value is not None]
-    assert known == sorted(known, reverse=not by.startswith("d_"))
+    assert known == sorted(known, reverse=not (by.startswith("d_") or by == "clipped"))
     assert values == known + [None] * (len(values) - len(known))
 
 
@@ -69,6 +70,22 @@ def test_two_protocols_are_never_mixed(tmp_path: Path) -> None:
     with workspace.writer().begin() as connection:
         connection.execute(update(Run).where(Run.id <= 3).values(protocol="y0", balance=99.0))
     assert [one.protocol for one in chosen(workspace)] == ["y1"] * 5 + ["y0"] * 3
+
+
+def test_the_protocol_of_y1_does_not_part_what_another_yardstick_orders(tmp_path: Path) -> None:
+    workspace = made_up_workspace(tmp_path, betas=1)
+    with workspace.writer().begin() as connection:
+        connection.execute(update(Run).where(Run.id <= 3).values(protocol="y0"))
+    by_structure = chosen(workspace, by="structure_kept")
+    values = [one.yardsticks["structure_kept"] for one in by_structure]
+    assert values == sorted(values, reverse=True)
+    assert [one.protocol for one in by_structure] != [one.protocol for one in chosen(workspace)]
+    assert [one.protocol for one in chosen(workspace, by="d_style_3")] == ["y1"] * 5 + ["y0"] * 3
+
+
+def test_sharpness_is_no_order_and_says_why(workspace: Workspace) -> None:
+    with pytest.raises(InputError, match=r"'sharpness': neither more nor less of it is better; choose one of balance"):
+        chosen(workspace, by="sharpness")
 
 
 def test_ties_keep_the_order_of_the_sweep(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from sweep.transfer.measures import (
     gaussian_distance,
     mixture,
     root,
+    similarities,
     structure_distance,
 )
 
@@ -44,6 +45,16 @@ def test_moments_are_those_of_numpy() -> None:
     flat = features[0].flatten(1).double().numpy()
     np.testing.assert_allclose(first_moment(features).numpy(), flat.mean(1), rtol=1e-12)
     np.testing.assert_allclose(covariance(features).numpy(), np.cov(flat, bias=True), rtol=1e-9, atol=1e-12)
+
+
+def test_of_many_positions_the_covariance_is_summed_in_blocks_and_still_exact() -> None:
+    features = _features(1, channels=7, height=97, width=61) * 30 + 1000  # far from 0: where a single float32 product fails
+    exact = np.cov(features[0].flatten(1).double().numpy(), bias=True)
+    found = covariance(features).numpy()
+    np.testing.assert_allclose(found, exact, atol=2e-7 * exact.max())
+    flat = features[0].flatten(1)
+    naive = (flat @ flat.T / flat.shape[1] - torch.outer(flat.mean(1), flat.mean(1))).numpy()
+    assert np.abs(naive - exact).max() > 100 * np.abs(found - exact).max()
 
 
 def test_moments_do_not_depend_on_memory_layout_and_leave_the_features_alone() -> None:
@@ -106,19 +117,19 @@ def _self_similarity_by_loops(a: torch.Tensor, b: torch.Tensor) -> float:
 
 def test_the_structure_distance_is_that_of_a_double_loop() -> None:
     a, b = _features(1), _features(2)
-    assert structure_distance(directions(a), directions(b)) == pytest.approx(_self_similarity_by_loops(a, b), abs=1e-6)
+    assert structure_distance(similarities(a), similarities(b)) == pytest.approx(_self_similarity_by_loops(a, b), abs=1e-6)
 
 
 def test_structure_is_blind_to_which_channel_says_it_and_how_loudly() -> None:
     a = _features(1)
-    assert structure_distance(directions(a), directions(3 * a[:, [4, 2, 0, 1, 3]])) == pytest.approx(0, abs=1e-6)
-    assert structure_distance(directions(a), directions(a.flip(3))) > 0.01
+    assert structure_distance(similarities(a), similarities(3 * a[:, [4, 2, 0, 1, 3]])) == pytest.approx(0, abs=1e-6)
+    assert structure_distance(similarities(a), similarities(a.flip(3))) > 0.01
 
 
 def test_structure_of_nothing_is_finite() -> None:
     a = _features(1)
-    assert structure_distance(directions(a * 0), directions(a * 0)) == 0
-    assert 0 < structure_distance(directions(a * 0), directions(a)) <= 1
+    assert structure_distance(similarities(a * 0), similarities(a * 0)) == 0
+    assert 0 < structure_distance(similarities(a * 0), similarities(a)) <= 1
 
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 32), (64, 64), (7, 900), (1, 1)])

@@ -60,7 +60,7 @@ def test_the_recipe_s_own_numbers_spelt_out_give_the_bit_equal_picture(random_fe
     assert Recipe(name="gatys", history=GATYS.history).gatys == Recipe(name="gatys").gatys
 
 
-@pytest.mark.parametrize("changed", [{"momentum": 0.5}, {"variance_decay": 0.9}, {"later_steps": 5}])
+@pytest.mark.parametrize("changed", [{"momentum": 0.5}, {"variance_decay": 0.9}, {"later_steps": 5}, {"levels": 2}])
 def test_another_number_gives_another_picture(changed: dict[str, float], random_features: Features, source: Sources) -> None:
     content = source(1, 108, 144)
     usual, other = (
@@ -80,7 +80,7 @@ def test_every_scale_after_the_first_takes_the_later_steps() -> None:
 @pytest.mark.parametrize(("momentum", "variance_decay"), list(itertools.product([0.0, 0.5], [0.0, 0.9])))
 def test_the_two_decays_are_those_of_torch_s_adam(momentum: float, variance_decay: float) -> None:
     goal = torch.rand((1, 3, 4, 5), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    ours = PackAdam(torch.full_like(goal, 0.5), Recipe(momentum=momentum, variance_decay=variance_decay).pyramid)
+    ours = PackAdam(torch.full_like(goal, 0.5), Recipe(momentum=momentum, variance_decay=variance_decay, levels=1).pyramid)
     theirs = torch.full_like(goal, 0.5).requires_grad_()
     adam = torch.optim.Adam([theirs], lr=PYRAMID.learning_rate, betas=(momentum, variance_decay), eps=PYRAMID.epsilon)
 

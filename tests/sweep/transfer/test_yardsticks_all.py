@@ -14,7 +14,8 @@ from sweep.transfer.images import resized, resized_to
 from sweep.transfer.networks import Features
 from sweep.transfer.presets import LAYER_SETS
 from sweep.transfer.stylize import Outcome, Problem, Recipe, Source, stylize
-from sweep.transfer.targets import TargetCache, Targets
+from sweep.transfer.targets import TargetCache, Targets, as_image
+from sweep.transfer.yardstick_names import RISING, YARDSTICKS
 from sweep.transfer.yardsticks import ALL_NAMES, NAMES, PROTOCOLS, STYLE_LAYERS, YardstickMeter, distance
 
 pytestmark = pytest.mark.weights
@@ -44,6 +45,23 @@ def passes(hed_features: Features) -> Iterator[list[tuple[int, ...]]]:
 def test_every_yardstick_names_its_protocol() -> None:
     assert [name for name, protocol in PROTOCOLS.items() if protocol == "y1"] == [*NAMES, *(f"d_style_{n}" for n in range(1, 6))]
     assert ALL_NAMES[:5] == NAMES and all(PROTOCOLS.values())
+    for name in ALL_NAMES:  # a name says its protocol: a second definition gets a second name
+        assert ("y2" in name) == (PROTOCOLS[name] == "y2")
+
+
+def test_the_direction_of_a_yardstick_is_that_of_its_own_anchors(meter: YardstickMeter, trio: tuple) -> None:
+    """What is anchored rises from its worse anchor to its better one; distances fall to the picture that they measure from."""
+    _, photograph, style = trio
+    of_photograph, of_style = (meter.measure_all(one, photograph, [(style, 1.0)]) for one in (photograph, resized_to(style, 96, 128)))
+    for one in YARDSTICKS:
+        rises_to = {"content": of_photograph, "style": of_style, "colour": of_style}.get(one.group)
+        other = of_style if rises_to is of_photograph else of_photograph
+        if rises_to is not None:
+            assert (rises_to[one.name] > other[one.name]) is one.rising, one.name  # type: ignore[operator]
+    assert {one.name for one in YARDSTICKS if one.rising is None} == {"sharpness"}
+    assert (
+        set(RISING) == set(ALL_NAMES) - {"sharpness"} and RISING["clipped"] is False and RISING["balance"] is RISING["balance_y2"] is True
+    )
 
 
 def test_y1_has_the_values_it_always_had(meter: YardstickMeter, trio: tuple, source: Callable[..., Source]) -> None:
@@ -69,17 +87,21 @@ def test_y1_is_bit_equal_to_features_and_gram_matrices_computed_apart(meter: Yar
     def content(pixels: np.ndarray) -> torch.Tensor:
         return targets.features(Source("any", pixels), size, ["relu4_2"])["relu4_2"]
 
-    def d_style(pixels: np.ndarray) -> float:
+    def by_layer(pixels: np.ndarray) -> list[float]:
         grams = [targets.grams(Source("any", one), one.shape[:2], STYLE_LAYERS) for one in (pixels, resized(style, 64))]
-        return sum(distance(grams[0][layer], grams[1][layer]) for layer in STYLE_LAYERS) / 5
+        return [distance(grams[0][layer], grams[1][layer]) for layer in STYLE_LAYERS]
+
+    def d_style(pixels: np.ndarray) -> float:
+        return sum(by_layer(pixels)) / 5
 
     kept = 1 - distance(content(picture), content(photograph)) / distance(content(style), content(photograph))
     gained = 1 - d_style(picture) / d_style(resized_to(photograph, *size))
     balance = max(0.0, kept) ** 0.4 * max(0.0, gained) ** 0.6
-    expected = dict(zip(NAMES, (kept, gained, balance, distance(content(picture), content(photograph)), d_style(picture)), strict=True))
+    expected = dict(zip(NAMES, (balance, kept, gained, distance(content(picture), content(photograph)), d_style(picture)), strict=True))
     assert meter.measure(picture, photograph, [(style, 1.0)]) == expected
     everything = meter.measure_all(picture, photograph, [(style, 1.0)])
     assert {name: everything[name] for name in NAMES} == expected
+    assert [everything[f"d_style_{number}"] for number in range(1, 6)] == by_layer(picture)
     assert tuple(everything) == ALL_NAMES
 
 
@@ -256,12 +278,25 @@ def test_sharpness_and_clipping_are_of_the_saved_picture_not_of_a_small_copy(met
     assert found["sharpness"] > 2
 
 
-def test_all_yardsticks_cost_at_most_2_percent_of_a_run_of_30_seconds(meter: YardstickMeter, smooth_picture: Callable) -> None:
+def test_all_yardsticks_cost_little_more_than_the_networks_pass(
+    meter: YardstickMeter, hed_features: Features, smooth_picture: Callable
+) -> None:
+    """That they keep to 2 % of a run of 30 seconds is for benchmarks/engine.py to say; here a busy machine slows both sides alike."""
     photograph, style = smooth_picture(1, 256, 256), smooth_picture(2, 256, 256)
-    spent = []
-    for shift in range(4):
+    meter.measure_all(photograph, photograph, [(style, 1.0)])
+
+    def spent(work: Callable[[], object]) -> float:
         began = time.thread_time()  # of this thread: neighbours on the machine do not count
-        meter.measure_all(np.roll(photograph, 9 * shift, axis=1), photograph, [(style, 1.0)])
-        spent.append(time.thread_time() - began)
-    print(f"all yardsticks at 256 x 256: {spent[0]:.2f} s for the first picture of a pair, then {min(spent[1:]):.2f} s")
-    assert min(spent[1:]) <= 0.6
+        work()
+        return time.thread_time() - began
+
+    def one_pass(picture: np.ndarray) -> None:
+        with torch.no_grad():
+            hed_features(as_image(picture, torch.device("cpu")), ["relu5_1"])
+
+    ratios = []
+    for shift in range(1, 5):
+        picture = np.roll(photograph, 9 * shift, axis=1).copy()
+        ratios.append(spent(lambda: meter.measure_all(picture, photograph, [(style, 1.0)])) / spent(lambda: one_pass(picture)))  # noqa: B023
+    assert min(ratios) <= 1.65
+    print(f"all yardsticks at 256 x 256 cost {min(ratios):.2f} passes")
