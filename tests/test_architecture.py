@@ -78,7 +78,7 @@ MAY_KNOW = {
 ONLY_IN = {
     "ray": {"sweep.cluster"},
     "psutil": {"sweep.cluster"},
-    "torch": {"sweep.transfer", "sweep.worker"},
+    "torch": {"sweep.transfer", "sweep.worker", "sweep.process"},
     "torchvision": {"sweep.transfer"},
     "h5py": {"sweep.transfer"},
     "safetensors": {"sweep.transfer"},
@@ -167,10 +167,10 @@ def test_files_of_strangers_come_in_at_known_doors() -> None:
 WITHOUT = {
     "import sweep.cli.main": {"torch", "ray", "streamlit", "sqlalchemy", "numpy"},
     "import pkgutil, importlib, db; [importlib.import_module(m.name) for m in pkgutil.iter_modules(db.__path__, 'db.')]": {
-        "torch", "ray", "streamlit", "sweep.worker", "sweep.driver", "sweep.transfer.stylize",
+        "torch", "ray", "streamlit", "sweep.worker", "sweep.process", "sweep.driver", "sweep.transfer.stylize",
     },
     "import gallery.reading, gallery.server, gallery.charts, gallery.filters, gallery.export.bundle, gallery.export.sheet": {
-        "torch", "ray", "sweep.worker", "sweep.driver", "sweep.cluster", "sweep.cli",
+        "torch", "ray", "sweep.worker", "sweep.process", "sweep.driver", "sweep.cluster", "sweep.cli",
     },
     "import sweep.worker": {"ray", "sqlalchemy", "db", "streamlit"},
     "import sweep.driver, sweep.driver_inputs, sweep.in_process": {"ray", "streamlit"},

@@ -6,7 +6,7 @@ import torch
 from sweep.transfer.images import resized_to
 from sweep.transfer.problem import Problem
 
-_WHOLE = 0.998  # of a place's cover: masks that complete each other do so up to half a level of 8 bits
+_WHOLE = 0.99  # of a place's cover: masks that complete each other do so up to a level or two of 8 bits
 
 
 def with_photograph_outside(pixels: np.ndarray, problem: Problem) -> np.ndarray:

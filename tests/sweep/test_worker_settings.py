@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sweep import worker
+from sweep import process, worker
 from sweep.combination import Settings
 from sweep.events import Event, Finished, Snapshot
 from sweep.request import Inputs, RunRequest, pictures_of
 from sweep.samples import sample_photograph
 from sweep.transfer.controls import Stop
 from sweep.transfer.images import resized
+from sweep.transfer.targets import TargetCache
 from sweep.transfer.weights import Weights
 
 pytestmark = pytest.mark.weights
@@ -83,8 +84,8 @@ def test_a_run_does_not_depend_on_the_sizes_of_those_before_it(
     """The scales of 64 and of 48 pixels meet at 48: targets of the one, shrunk from other pixels, may not serve the other."""
 
     def fresh(*requests: RunRequest) -> Finished:
-        cache = worker.TargetCache()
-        monkeypatch.setattr(worker, "_targets", lambda: cache)
+        cache = TargetCache()
+        monkeypatch.setattr(process, "targets", lambda: cache)
         return finished(list(worker.run(requests, held)))
 
     def with_scales(size: int) -> RunRequest:

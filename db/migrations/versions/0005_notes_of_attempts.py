@@ -10,7 +10,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("attempt", sa.Column("notes", sa.Text, nullable=True))
+    with op.batch_alter_table("attempt", recreate="always") as table:
+        table.add_column(sa.Column("notes", sa.Text, nullable=True))
 
 
 def downgrade() -> None:
