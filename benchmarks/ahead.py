@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, help="long side in pixels (192, or 128 with --quick)")
     parser.add_argument("--work", default="1", help="shares of the default recipe's work, with commas between")
     parser.add_argument("--at", type=int, default=3, help="at how many content distances the methods are compared")
-    parser.add_argument("--quick", action="store_true", help="one pair, fewer strengths, 128 pixels, half the work")
+    parser.add_argument("--quick", action="store_true", help="one pair, fewer strengths, 128 pixels, a quarter of the work")
     parser.add_argument("--out", type=Path, help="keep every picture here")
     parser.add_argument("--json", action="store_true", help="an object for machines instead of the table")
     parser.add_argument("--threads", type=int, default=1)
@@ -135,7 +135,7 @@ def main() -> None:
         parser.error("--content and --style go together: give both, or neither for the samples.")
     torch.set_num_threads(options.threads)
     options.size = options.size or (128 if options.quick else 192)
-    shares = [0.5] if options.quick else [float(part) for part in options.work.split(",")]
+    shares = [0.25] if options.quick else [float(part) for part in options.work.split(",")]
     trials, rows, made = Trials(options.out), [], []
     if not options.json:
         print(f"{'pair':22} work {'content':>8}  {'method':40}" + "".join(f"{name:>18}" for name in SHOWN))

@@ -1,4 +1,4 @@
-"""What the engine costs here: time per step against a bare PyTorch loop, start of a run, yardsticks, memory against prediction.
+"""What the engine costs here: steps against a bare PyTorch loop, packs, start of a run, yardsticks, memory against prediction.
 
     .venv/bin/python benchmarks/engine.py [--sizes 128,256,512] [--quick] [--json] [--network vgg19] [--threads N] [--device cuda]
 
@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import torch
 from engine_memory import memory
+from engine_packs import pack_costs, precision
 from engine_setting import LAYERS, RATIO, Plan, Row, pictures
 from engine_steps import step_times
 
@@ -109,6 +110,8 @@ def measure(plan: Plan) -> Iterator[Row]:
     weights = load_weights(plan.network)
     features = Features(weights, deepest_layer(plan.network, *LAYERS))
     yield from step_times(plan, weights, features)
+    yield from pack_costs(plan, features)
+    yield from precision(plan, features)
     yield from start_times(plan, weights)
     yield from yardstick_times(plan)
     yield from memory(plan)

@@ -22,7 +22,7 @@ def memory(plan: Plan) -> Iterator[Row]:
     """Megabytes, and how far the prediction is off."""
     for size in plan.memory_sizes:
         for name in ("pyramid", "gatys"):
-            predicted = peak_bytes(plan.network, deepest_layer(plan.network, *LAYERS), size * 3 // 4, size, recipe(name, size))
+            predicted = peak_bytes(plan.network, deepest_layer(plan.network, *LAYERS), (size * 3 // 4, size), recipe(name, size))
             command = [sys.executable, __file__, plan.network, plan.device, name, str(size)]
             measured = int(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ).stdout)
             yield Row("peak memory, measured", f"{name} {size} px", measured / 2**20, "MiB")

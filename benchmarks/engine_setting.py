@@ -35,6 +35,7 @@ class Plan:
     memory_sizes: tuple[int, ...]
     turns: int
     turn_seconds: float
+    recipe: str = "pyramid"
 
 
 def pictures(size: int) -> tuple[np.ndarray, np.ndarray]:

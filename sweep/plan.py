@@ -7,7 +7,7 @@ from pathlib import Path
 from db.sweeps import PlannedCombination
 from sweep.combination import Combination, run_key
 from sweep.spec import NamedCombination, SweepSpec
-from sweep.transfer.cost import work
+from sweep.transfer.cost import peak_bytes, work
 from sweep.transfer.presets import deepest_layer
 from sweep.transfer.recipe import NUMBERS, Recipe, fitted, log_spaced
 
@@ -24,6 +24,7 @@ class Plan:
     """runs: distinct runs of the sweep; reused: those that are done already; to_run: the rest.
 
     work: all steps are counted, also where a `stop` may end a run early. bytes: with snapshots, thumbnails and rows.
+    memory: bytes that the largest run still to do takes beside Python and torch; 0 if nothing is to do.
     seconds: for the whole sweep on `slots` workers. measured: whether it rests on runs made in this workspace.
     """
 
@@ -37,6 +38,7 @@ class Plan:
     seconds: float
     seconds_per_run: float
     bytes: int
+    memory: int
     slots: int
     measured: bool
 
@@ -64,6 +66,7 @@ def make_plan(
     planned: dict[str, PlannedCombination] = {}
     work_of: dict[str, float] = {}
     bytes_of: dict[str, float] = {}
+    memory_of: dict[str, int] = {}
     cost = _Cost(sizes, spec.snapshots)
     for one in named:
         combination = one.combination
@@ -72,7 +75,7 @@ def make_plan(
             continue
         run = run_key(combination.run_settings())
         if run not in work_of:
-            work_of[run], bytes_of[run] = cost.of(combination)
+            work_of[run], bytes_of[run], memory_of[run] = cost.of(combination)
         planned[key] = PlannedCombination(
             combination=combination, content_name=one.content.name, style_name=one.style_name, work=work_of[run]
         )
@@ -92,24 +95,25 @@ def make_plan(
         seconds=seconds_all / max(1, min(speed.slots, to_run)),
         seconds_per_run=seconds_all / to_run if to_run else 0.0,
         bytes=int(sum(needed for key, needed in bytes_of.items() if key not in reused)),
+        memory=max((needed for key, needed in memory_of.items() if key not in reused), default=0),
         slots=speed.slots,
         measured=speed.measured,
     )
 
 
-_COSTLY = ("recipe", "size", "size_by", "steps", *NUMBERS)
-"""The settings by which runs differ in their scales; what else may differ costs no work that is counted."""
+_COSTLY = ("recipe", "size", "size_by", "steps", "dtype", *NUMBERS)
+"""The settings by which runs differ in their scales and their memory; what else may differ costs no work that is counted."""
 
 
 class _Cost:
-    """Work and bytes of a combination; most combinations of a grid cost the same, so the answers are kept."""
+    """Work, bytes on disk and bytes of memory of a combination; most combinations of a grid cost the same, so the answers are kept."""
 
     def __init__(self, sizes: Mapping[str, tuple[int, int]], snapshots: int | Sequence[int]) -> None:
         self._sizes = sizes
         self._snapshots = snapshots
-        self._known: dict[tuple[object, ...], tuple[float, float]] = {}
+        self._known: dict[tuple[object, ...], tuple[float, float, int]] = {}
 
-    def of(self, combination: Combination) -> tuple[float, float]:
+    def of(self, combination: Combination) -> tuple[float, float, int]:
         settings, layers = combination.settings, combination.layers
         deepest = deepest_layer(settings.network, dict(layers.content), dict(layers.style))
         height, width = self._sizes[combination.content]
@@ -118,7 +122,8 @@ class _Cost:
             recipe = Recipe.of(vars(settings))
             pictures = [fitted(height, width, recipe.long_side(height, width)), *self._kept(recipe, height, width)]
             needed = sum(BYTES_PER_PIXEL * rows * columns + BYTES_PER_RUN for rows, columns in pictures)
-            self._known[key] = work(settings.network, deepest, height, width, recipe), needed
+            memory = peak_bytes(settings.network, deepest, (height, width), recipe, settings.dtype)  # type: ignore[arg-type]
+            self._known[key] = work(settings.network, deepest, height, width, recipe), needed, memory
         return self._known[key]
 
     def _kept(self, recipe: Recipe, height: int, width: int) -> list[tuple[int, int]]:

@@ -132,7 +132,7 @@ def _too_large(member: _Member) -> str:
     settings, problem = member.request.settings.settings, member.problem
     deepest = deepest_layer(settings.network, problem.content_layers, problem.style_layers)
     height, width = problem.content.pixels.shape[:2]
-    bytes_needed = peak_bytes(settings.network, deepest, height, width, problem.recipe)
+    bytes_needed = peak_bytes(settings.network, deepest, (height, width), problem.recipe, problem.dtype)
     ways = "lower `size`" + (", or lower `history`" if settings.recipe == "gatys" else "")
     ways += ", or set `dtype: bfloat16`" if settings.dtype == "float32" and member.device != "cpu" else ""
     return (

@@ -29,6 +29,9 @@ from sweep.transfer.presets import network_info
 if TYPE_CHECKING:
     from sweep.driver import Backend
 
+WORKER_BYTES = 450_000_000
+"""Of a worker beside its run: Python, torch, the yardsticks' network and what is kept for other runs; measured with the demo's sweep."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
@@ -116,7 +119,21 @@ def describe(made: Plan, spec: SweepSpec) -> str:
         each = amount_of_time(made.seconds_per_run)
         lines.append(f"  time      about {amount_of_time(made.seconds)} on {_count(made.slots, 'worker')}, {each} a run ({basis})")
         lines.append(f"  disk      about {amount_of_bytes(made.bytes)}")
+        lines.append(f"  memory    up to {amount_of_bytes(made.memory)} a run{_too_much(made, spec)}")
     return "\n".join(lines)
+
+
+def _too_much(made: Plan, spec: SweepSpec) -> str:
+    """Whether as many runs as work at once fit into this machine's memory. Of a GPU's or a cluster's nothing is known here."""
+    at_once = min(made.slots, made.to_run)
+    has = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    needs = at_once * (made.memory + WORKER_BYTES)
+    if spec.resources.gpus or needs <= has:
+        return ""
+    return (
+        f"; {_count(at_once, 'worker')} at once need {amount_of_bytes(needs)}, more than this machine has ({amount_of_bytes(has)}): "
+        "raise resources.cpus, so that fewer work at once, or lower size"
+    )
 
 
 def _count(number: int, noun: str) -> str:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
+from sweep.transfer.controls import Dtype
 from sweep.transfer.presets import GATYS, layer_names, network_info
 from sweep.transfer.recipe import Recipe
 
 _FLOAT = 4  # bytes
 _INDEX = 8  # bytes that a max pool remembers per output
+_SCRATCH = 15 * 2**20  # what the libraries work in, whatever the size
 
 
 def work(network: str, deepest_layer: str, height: int, width: int, recipe: Recipe) -> float:
@@ -19,26 +21,29 @@ def work(network: str, deepest_layer: str, height: int, width: int, recipe: Reci
     return per_step * sum(steps * _step_work(network, deepest_layer, h, w) for h, w, steps in recipe.scales(height, width))
 
 
-def peak_bytes(network: str, deepest_layer: str, height: int, width: int, recipe: Recipe) -> int:
-    """Estimate of the memory that a run holds at its largest scale: weights, features, Gram matrices, optimiser.
+def peak_bytes(network: str, deepest_layer: str, size: tuple[int, int], recipe: Recipe, dtype: Dtype = "float32") -> int:
+    """Estimate of the memory that a run on a photograph of (height, width) pixels holds at its largest scale.
 
-    The factor before the largest layer stands for gradients on their way back and for what convolutions work in; it was
-    fitted to measured runs on a CPU. The interpreter and torch itself are not in it.
+    Weights, features and what pools remember, gradients on their way back, the optimiser's copies of the picture. The gradients'
+    share was fitted to measured runs on a CPU (benchmarks/engine.py, within 15 % from 128 to 768 pixels), where the peak lies in
+    the way back through the first block. The interpreter and torch itself are not in it. In bfloat16 the features that a loss
+    reads are there in float32 too; of that no more than a measurement on a CPU is known.
     """
-    h, w, _ = recipe.scales(height, width)[-1]
+    height, width, _ = recipe.scales(*size)[-1]
+    wide = _FLOAT if dtype == "float32" else _FLOAT // 2
     weights = features = largest = 0.0
-    for name, channels_in, channels, rows, columns in _layers(network, deepest_layer, h, w):
-        size = channels * rows * columns * _FLOAT
+    for name, channels_in, channels, rows, columns in _layers(network, deepest_layer, height, width):
+        outputs = channels * rows * columns
         if name.startswith("pool"):
-            features += size + size // _FLOAT * _INDEX
+            features += outputs * (wide + _INDEX)
         elif name.startswith("conv"):
-            weights += 9 * channels_in * channels * _FLOAT
-            features += size  # the relu works in place
-            features += size if name.endswith("_1") else 0  # the scaled copy that a Gram matrix keeps for its gradient
-            largest = max(largest, size)
-    picture = 3 * h * w * _FLOAT
+            weights += 9 * channels_in * channels * (_FLOAT if wide == _FLOAT else _FLOAT + wide)
+            features += outputs * wide  # the relu works in place
+            features += outputs * _FLOAT if name.endswith("_1") and wide != _FLOAT else 0.0
+            largest = max(largest, outputs * wide)
+    picture = 3 * height * width * _FLOAT
     copies = 2 * recipe.gatys.history + 10 if recipe.name == "gatys" else 8
-    return int(weights + features + 6 * largest + copies * picture)
+    return int(_SCRATCH + weights + features + 7 * largest + copies * picture)
 
 
 def _step_work(network: str, deepest: str, height: int, width: int) -> float:

@@ -9,10 +9,12 @@ from factories import made_up_workspace, picture_bytes
 from sqlalchemy import text as sql
 
 from db import queries
+from sweep.cli import running
 from sweep.combination import run_key
 from sweep.inputs import inspect_inputs
 from sweep.plan import BYTES_PER_PIXEL, BYTES_PER_RUN, Plan, Speed, make_plan, own_weights, picture_sizes
 from sweep.spec import NamedCombination, SweepSpec, parse_spec
+from sweep.transfer.cost import peak_bytes
 from sweep.transfer.cost import work as work_of
 from sweep.transfer.recipe import Recipe
 from sweep.yaml_file import YamlFile
@@ -100,6 +102,30 @@ def test_estimates_are_positive_and_proportional_to_the_runs(folder: Path) -> No
     assert four.seconds_per_run == pytest.approx(one.seconds_per_run)
     assert four.bytes == pytest.approx(4 * one.bytes, rel=0.01)
     assert one.bytes > 0
+
+
+def test_the_memory_is_that_of_the_largest_run_which_is_still_to_do(folder: Path) -> None:
+    spec = spec_of(folder, "{size: [48, 96], dtype: [float32, bfloat16]}", settings="{network: vgg16-hed}")
+    (folder / "a.png").write_bytes(picture_bytes(0, size=(400, 300)))
+    made = plan_of(spec)
+    recipe = Recipe(size=96)
+    largest = peak_bytes("vgg16-hed", "relu5_1", (300, 400), recipe)
+    assert made.memory == max(largest, peak_bytes("vgg16-hed", "relu5_1", (300, 400), recipe, "bfloat16"))
+    small = [run_key(one.combination.run_settings()) for one in made.planned if one.combination.settings.size == 96]
+    less = plan_of(spec, dict.fromkeys(small, "done")).memory
+    assert 0 < less < made.memory
+    everything = [run_key(one.combination.run_settings()) for one in made.planned]
+    assert plan_of(spec, dict.fromkeys(everything, "done")).memory == 0
+
+
+def test_a_plan_says_when_the_machine_s_memory_is_too_small_for_so_many_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = spec_of(folder, "{beta: [1, 2, 3]}")
+    made = plan_of(spec)
+    needs = 2 * (made.memory + running.WORKER_BYTES)
+    for has, warned in ((needs + 4096, False), (needs - 4096, True)):
+        monkeypatch.setattr("os.sysconf", lambda name, has=has: 4096 if name == "SC_PAGE_SIZE" else has // 4096)
+        line = next(line for line in running.describe(made, spec).splitlines() if line.startswith("  memory"))
+        assert ("2 workers at once need" in line and "raise resources.cpus" in line) is warned
 
 
 def test_larger_pictures_more_steps_and_deeper_layers_cost_more(folder: Path) -> None:

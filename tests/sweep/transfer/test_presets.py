@@ -119,7 +119,7 @@ def test_cost_grows_with_size_depth_and_steps() -> None:
     assert small < work("vgg16", "relu4_1", 256, 256, Recipe(size=256, steps=10))
     assert small < work("vgg16", "relu3_1", 512, 512, Recipe(size=512, steps=10))
     assert work("vgg16", "relu3_1", 256, 256, Recipe(size=256, steps=20)) == pytest.approx(2 * small)
-    assert peak_bytes("vgg16", "relu4_2", 512, 512, Recipe()) > peak_bytes("vgg16", "relu4_2", 256, 256, Recipe(size=256))
+    assert peak_bytes("vgg16", "relu4_2", (512, 512), Recipe()) > peak_bytes("vgg16", "relu4_2", (256, 256), Recipe(size=256))
 
 
 def test_the_planner_s_modules_do_not_import_torch() -> None:
@@ -129,3 +129,21 @@ def test_the_planner_s_modules_do_not_import_torch() -> None:
         "sweep.transfer.images; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize("network", ["vgg16-hed", "vgg19"])
+def test_the_memory_of_a_run_is_counted_layer_by_layer(network: str) -> None:
+    """Every convolution's outputs and weights once, every pool's outputs with 8 bytes of index, the largest layer seven times."""
+    outputs, pools, weights, side, channels_in = [], 0, 0, 64, 3
+    for convs, channels in zip((2, 2, 3 if network == "vgg16-hed" else 4, 1), (64, 128, 256, 512), strict=True):
+        for _ in range(convs):
+            outputs.append(channels * side * side)
+            weights += 9 * channels_in * channels
+            channels_in = channels
+        side //= 2
+        pools += channels * side * side if channels < 512 else 0
+    expected = 4 * (sum(outputs) + weights + 7 * max(outputs)) + 12 * pools + 8 * 4 * 3 * 64 * 64 + 15 * 2**20
+    assert peak_bytes(network, "relu4_1", (64, 64), Recipe(size=64)) == pytest.approx(expected, rel=1e-9)
+    lbfgs = peak_bytes(network, "relu4_1", (64, 64), Recipe(name="gatys", size=64, history=30))
+    assert lbfgs - expected == pytest.approx((2 * 30 + 10 - 8) * 4 * 3 * 64 * 64, rel=1e-6)
+    assert peak_bytes(network, "relu4_1", (512, 512), Recipe(), "bfloat16") < 0.8 * peak_bytes(network, "relu4_1", (512, 512), Recipe())
