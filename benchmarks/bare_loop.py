@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d, interpolate
+from torch.nn.functional import interpolate
 
 from sweep.transfer.presets import layer_names, network_info
 from sweep.transfer.weights import Weights
@@ -64,12 +64,14 @@ class BareLoop:
         loss = (content + self._ratio * style) * (self.image.shape[-1] * self.image.shape[-2])
         (gradient,) = torch.autograd.grad(loss, self.image)
         for change in self._changes:
-            gradient = change.grad = gradient if change.shape == gradient.shape else adaptive_avg_pool2d(gradient, change.shape[-2:])
+            if change.shape != gradient.shape:
+                gradient = interpolate(gradient, change.shape[-2:], mode="bilinear", antialias=True)
+            change.grad = gradient
             change.zero_()
         self._adam.step()
         with torch.no_grad():
             for change in self._changes:
-                self.image.add_(change if change.shape == self.image.shape else interpolate(change, self.image.shape[-2:], mode="bilinear"))
+                self.image.add_(change if change.shape == self.image.shape else interpolate(change, self.image.shape[-2:], mode="bicubic"))
             self.image.clamp_(0, 1)
             self.average.lerp_(self.image, 1 - AVERAGING)
         self._steps += 1

@@ -110,7 +110,11 @@ def describe(made: Plan, spec: SweepSpec) -> str:
     axes += [f"{len(axis.values)} {name}" for name, axis in spec.axes.items() if len(axis.values) > 1]
     lines.append(f"  grid      {' x '.join(axes)}")
     if made.runs < made.combinations:
-        lines.append(f"  shared    {made.combinations - made.runs} combinations have the beta/alpha ratio of another and share its run")
+        shared = made.combinations - made.runs
+        say_need = f"{_count(shared, 'combination')} {'needs' if shared == 1 else 'need'}"
+        lines.append(
+            f"  shared    {say_need} no run apart: equal beta/alpha, or a difference that changes no picture (a seed without noise)"
+        )
     if made.reused:
         lines.append(f"  reused    {made.reused} are done already in this workspace")
     lines.append(f"  to run    {made.to_run}")

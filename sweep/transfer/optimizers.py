@@ -5,7 +5,7 @@ from typing import Protocol, Self
 
 import torch
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d, interpolate
+from torch.nn.functional import interpolate
 
 from sweep.transfer.presets import PYRAMID, PyramidNumbers
 
@@ -40,9 +40,10 @@ class PackOptimizer(Protocol):
 class PackAdam:
     """Adam (Kingma and Ba 2015) on the pixels, clamped to [0, 1] after each step, with a bias-corrected averaged iterate.
 
-    Each step is the sum of the steps of `levels` Adams: one sees the gradient, the next its means over 2 x 2 pixels, and so
+    Each step is the sum of the steps of `levels` Adams: one sees the gradient, the next sees it at half the resolution, and so
     on, each with moments of its own and an equal share of the learning rate. Adam alone moves every pixel and channel by about
-    as much, however small its gradient, which shows as coloured grain; what many pixels agree on moves faster here.
+    as much, however small its gradient, which shows as coloured grain; what many pixels agree on moves faster here. Levels are
+    shrunk by a triangle and enlarged by cubics: means over blocks left their grid in the picture, as strokes with corners.
     Otherwise the recipe follows what K. Crowson's style-transfer-pytorch found to work: moments are carried from scale to scale.
     """
 
@@ -110,11 +111,11 @@ class PackAdam:
         rate = (self._numbers.learning_rate / len(self._first) / (1 - self._first_power)).to(dtype)
         for first, second in zip(self._first, self._second, strict=True):
             if first.shape != gradient.shape:
-                gradient = adaptive_avg_pool2d(gradient, (first.shape[-2], first.shape[-1]))
+                gradient = interpolate(gradient, first.shape[-2:], mode="bilinear", align_corners=False, antialias=True)
             first.lerp_(gradient, 1 - decay)
             second.mul_(decay_squares).addcmul_(gradient, gradient, value=1 - decay_squares)
             spread = (second / (1 - self._second_power).to(dtype)).sqrt_().add_(self._numbers.epsilon)
-            self.images.sub_(_resized(first * rate / spread, (self.images.shape[-2], self.images.shape[-1]), "bilinear"))
+            self.images.sub_(_resized(first * rate / spread, (self.images.shape[-2], self.images.shape[-1]), "bicubic"))
         self.images.clamp_(0, 1)
         self._average.lerp_(self.images, 1 - self._numbers.averaging)
         self._average_power = self._average_power * self._numbers.averaging

@@ -1,5 +1,6 @@
 """Adam against torch's, alone and in packs."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -52,30 +53,45 @@ def test_a_step_is_the_sum_of_adams_on_ever_coarser_gradients() -> None:
     for _ in range(12):
         gradient = 2 * steepness * (image - target)
         before = [level.detach().clone() for level in levels]
-        for level, size in zip(levels, (1, 2, 4), strict=True):
-            level.grad = gradient.unfold(2, size, size).unfold(3, size, size).mean((-1, -2))
+        for level in levels:
+            gradient = level.grad = across(gradient, level.shape, triangle)
         adam.step()
         for level, old in zip(levels, before, strict=True):
-            image = image + enlarged(level.detach() - old, image.shape)
+            image = image + across(level.detach() - old, image.shape, keys_cubic)
         image = image.clamp(0, 1)
         ours.advance(objective)
         torch.testing.assert_close(ours.images, image, rtol=1e-9, atol=1e-12)
 
 
-def enlarged(values: torch.Tensor, shape: torch.Size) -> torch.Tensor:
-    """Linear interpolation between the middles of pixels, edges repeated, one axis after the other."""
-    rows, columns = (line_weights(values.shape[axis], shape[axis]) for axis in (2, 3))
+def across(values: torch.Tensor, shape: torch.Size, kernel: Callable[[float, float], float]) -> torch.Tensor:
+    """Resampled along one axis after the other; pixels are squares, positions their middles, edges repeated or left out."""
+    rows, columns = (line_weights(values.shape[axis], shape[axis], kernel) for axis in (2, 3))
     return torch.einsum("ry,bcyx,sx->bcrs", rows, values, columns)
 
 
-def line_weights(few: int, many: int) -> torch.Tensor:
-    weights = torch.zeros(many, few, dtype=torch.float64)
-    for place in range(many):
-        at = min(max((place + 0.5) * few / many - 0.5, 0), few - 1)
-        left = min(int(at), few - 1)
-        weights[place, left] += 1 - (at - left)
-        weights[place, min(left + 1, few - 1)] += at - left
-    return weights
+def line_weights(before: int, after: int, kernel: Callable[[float, float], float]) -> torch.Tensor:
+    if before == after:
+        return torch.eye(before, dtype=torch.float64)
+    weights = torch.zeros(after, before, dtype=torch.float64)
+    ratio = before / after
+    for place in range(after):
+        at = (place + 0.5) * ratio - 0.5
+        for near in range(math.floor(at - 2 * max(ratio, 1)), math.ceil(at + 2 * max(ratio, 1)) + 1):
+            inside = min(max(near, 0), before - 1) if ratio < 1 else near  # enlarging repeats the edge, shrinking leaves it out
+            if 0 <= inside < before:
+                weights[place, inside] += kernel(abs(near - at), ratio)
+    return weights / weights.sum(1, keepdim=True)
+
+
+def triangle(distance: float, ratio: float) -> float:
+    return max(0.0, 1 - distance / ratio)
+
+
+def keys_cubic(distance: float, _: float, a: float = -0.75) -> float:
+    """Keys 1981, Cubic convolution interpolation, equation 4, with torch's a."""
+    if distance < 1:
+        return (a + 2) * distance**3 - (a + 3) * distance**2 + 1
+    return a * distance**3 - 5 * a * distance**2 + 8 * a * distance - 4 * a if distance < 2 else 0.0
 
 
 def test_what_all_pixels_agree_on_moves_faster_than_what_they_differ_in() -> None:
