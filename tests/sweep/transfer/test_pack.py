@@ -174,11 +174,11 @@ def test_a_picture_that_diverges_leaves_the_others_alone(
 
 
 def test_members_end_a_scale_by_their_own_steps_and_plateaus_and_go_on_together(random_features: Features, source: Sources) -> None:
-    content = source(1, 68, 90)  # two scales, where the smallest is 60
+    content = source(1)  # two scales, where the smallest is 40
     recipes = [
-        Recipe(size=90, smallest=60, steps=40),
-        Recipe(size=90, smallest=60, steps=80, stop=Stop(below=0.05, per=10)),
-        Recipe(size=90, smallest=60, steps=20),
+        Recipe(size=64, smallest=40, steps=40),
+        Recipe(size=64, smallest=40, steps=80, stop=Stop(below=0.05, per=10)),
+        Recipe(size=64, smallest=40, steps=20),
     ]
     problems = [
         problem_of(source, content=content, beta=beta, recipe=recipe) for beta, recipe in zip((0.5, 0.7, 0.9), recipes, strict=True)
@@ -186,7 +186,7 @@ def test_members_end_a_scale_by_their_own_steps_and_plateaus_and_go_on_together(
     told = run_pack(random_features, problems)
     for one, problem in zip(told, problems, strict=True):
         alone = run_alone(random_features, problem)
-        assert {point.size for point in one.points} == {64, 90}
+        assert {point.size for point in one.points} == {45, 64}
         assert one.end.steps == alone.end.steps
         assert one.points[-1].style_loss == pytest.approx(alone.points[-1].style_loss, rel=0.02)
     assert [one.end.steps for one in told[::2]] == [60, 30] and told[1].end.steps < 120
