@@ -248,7 +248,7 @@ def test_names_are_text_whatever_they_hold(browser: Browser, gallery: str, works
     with workspace.reader().connect() as connection:
         odd = next(result for result in queries.results(connection) if result.parameters["content"] == HOSTILE)
     with opened(browser, f"{gallery}/run?id={odd.run_key}") as page:
-        page.get_by_text("Yardsticks").wait_for()
+        page.get_by_text("Yardsticks", exact=True).wait_for()
         assert HOSTILE in page.inner_text("h1")
         page.get_by_role("link", name="Gallery").last.click()
         tiles(page)
