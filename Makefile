@@ -7,12 +7,13 @@ STYLESWEEP := $(BIN)/stylesweep
 # A torch that is installed in $(VENV) already (the CPU-only build, say) is left alone, if it is of the pinned version.
 CONSTRAINTS := constraints.txt
 
-.PHONY: help setup demo gallery test lint clean
+.PHONY: help setup demo gallery test lint docs-pictures clean
 
 help:
 	@echo "make demo     a sweep on sample pictures: a minute or two of computing on 2 cores"
 	@echo "make gallery  look at the results in the browser"
 	@echo "make test     format, types, import rules and all tests"
+	@echo "make docs-pictures   the pictures of the README and of docs/, by the sweeps in examples/"
 	@echo "make setup    only the virtual environment in $(VENV)"
 
 setup: $(VENV)/.ready
@@ -40,6 +41,11 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Wants chromium too, for the picture of the gallery. Its workspace is kept: what was run is not run again.
+docs-pictures: setup
+	$(STYLESWEEP) weights fetch vgg16-hed
+	$(BIN)/python docs/make_pictures.py
 
 clean:
 	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

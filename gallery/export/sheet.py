@@ -9,7 +9,7 @@ from PIL import Image
 from db.artifacts import storage_error, write_durably
 from db.browse import NUMBERS
 from db.models import Sweep
-from db.queries import PARAMETERS, Result, results, sweep_named
+from db.queries import Result, results, sweep_named
 from db.workspace import Workspace
 from gallery.export import captions
 from gallery.export.alpha import Alphas
@@ -29,13 +29,14 @@ MAX_CELLS = 3000
 BY = "balance"
 
 
-def sweep_sheet(workspace: Workspace, sweep_name: str, out: Path) -> list[Path]:
+def sweep_sheet(workspace: Workspace, sweep_name: str, out: Path, *, rows: str | None = None, columns: str | None = None) -> list[Path]:
     """Draw a sweep into the folder `out` as <sweep>.png, <sweep>_2.png, ...; returns the files.
 
-    A matrix where the sweep is a grid of at most 14 columns, else a contact sheet of its best results.
+    A matrix where the sweep is a grid of at most 14 columns or `rows` or `columns` name a parameter to stand there, else a contact
+    sheet of its best results.
 
     Raises:
-        InputError: there is no such sweep, or it has no combination.
+        InputError: there is no such sweep, it has no combination, or a named parameter does not vary in it.
         StorageError: the folder cannot be written.
     """
     with workspace.reader().connect() as connection:
@@ -44,8 +45,9 @@ def sweep_sheet(workspace: Workspace, sweep_name: str, out: Path) -> list[Path]:
         if not found:
             raise InputError(f"the sweep {sweep_name!r} has no combination yet.")
         pictures = Pictures(workspace.artifacts, connection)
-        axes = chosen_axes(found)
-        sheets = grid_sheet(found, pictures, rows=axes[0], columns=axes[1]) if _is_grid(found, *axes) else _best_sheet(found, pictures)
+        axes = asked_axes(found, rows, columns)
+        as_grid = rows or columns or _is_grid(found, *axes)
+        sheets = grid_sheet(found, pictures, rows=axes[0], columns=axes[1]) if as_grid else _best_sheet(found, pictures)
     paths = []
     for name, data in sheet_files(sheets, safe_name(sweep_name, "sweep")):
         try:
@@ -58,13 +60,40 @@ def sweep_sheet(workspace: Workspace, sweep_name: str, out: Path) -> list[Path]:
 
 def chosen_axes(found: Sequence[Result]) -> tuple[str | None, str | None]:
     """(rows, columns): the non-picture parameters with the second most and the most values; None where fewer vary."""
-    counts = {name: len({result.parameters[name] for result in found}) for name in PARAMETERS if name not in ("content", "style")}
-    by_count = sorted((name for name, count in counts.items() if count > 1), key=lambda name: -counts[name])
+    counts = {name: len({result.parameters[name] for result in found}) for name in _swept(found)}
+    by_count = sorted(counts, key=lambda name: -counts[name])
     # A parameter of numbers reads best along the columns when both have as many values.
     if len(by_count) > 1 and counts[by_count[0]] == counts[by_count[1]] and by_count[0] not in NUMBERS:
         by_count[:2] = by_count[1::-1]
     columns = by_count[0] if by_count else None
     return (by_count[1] if len(by_count) > 1 else None), columns
+
+
+def asked_axes(found: Sequence[Result], rows: str | None, columns: str | None) -> tuple[str | None, str | None]:
+    """(rows, columns) as asked for; the one that is not named is chosen from the parameters that are left.
+
+    Raises:
+        InputError: both name one parameter, a parameter does not vary in these results, or the columns would be too many to see.
+    """
+    if rows is None and columns is None:
+        return chosen_axes(found)
+    swept = _swept(found)
+    for side, name in (("rows", rows), ("columns", columns)):
+        if name is not None and name not in swept:
+            choice = f"choose one of {', '.join(swept)}" if swept else "leave it out"
+            raise InputError(f"--{side} {name}: the sweep {found[0].sweep!r} has no parameter of that name that varies; {choice}.")
+    if rows == columns:
+        raise InputError(f"--rows and --columns are both {rows}; name two different parameters, or one.")
+    left = sorted((name for name in swept if name not in (rows, columns)), key=lambda name: -len(_values(found, name)))
+    chosen = (rows or next(iter(left), None)), (columns or next(iter(left), None))
+    if len(_values(found, chosen[1])) > MAX_COLUMNS:
+        raise InputError(f"--columns: {chosen[1]} has more than {MAX_COLUMNS} values, too many to stand side by side; make it the rows.")
+    return chosen
+
+
+def _swept(found: Sequence[Result]) -> list[str]:
+    """What varies beside the pictures."""
+    return [name for name in captions.varying(found) if name not in ("content", "style")]
 
 
 def grid_sheet(found: Sequence[Result], pictures: Pictures, *, rows: str | None, columns: str | None) -> list[Image.Image]:

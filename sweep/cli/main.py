@@ -169,12 +169,14 @@ def rerun(
 def sheet(
     sweep: Annotated[str, typer.Argument(help="The sweep's name.")],
     out: Annotated[Path, typer.Option("--out", help="The folder to write it to.")],
+    rows: Annotated[str | None, typer.Option(help="The parameter down the rows; chosen unless told.")] = None,
+    columns: Annotated[str | None, typer.Option(help="The parameter along the columns; chosen unless told.")] = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
 ) -> None:
     """Draw a sweep as one labelled contact sheet, a parameter along each axis."""
     from sweep.cli import taking
 
-    taking.sheet(sweep, out, workspace)
+    taking.sheet(sweep, out, workspace, (rows, columns))
 
 
 @app.command()

@@ -66,10 +66,10 @@ def export(selection: Selection, out: Path, folder: Path, preset: str, *, alpha:
     return 1 if report.problems else 0
 
 
-def sheet(sweep: str, out: Path, folder: Path) -> None:
-    """`stylesweep sheet`."""
+def sheet(sweep: str, out: Path, folder: Path, axes: tuple[str | None, str | None] = (None, None)) -> None:
+    """`stylesweep sheet`; axes: the parameters down the rows and along the columns, None for one that is chosen."""
     workspace = open_workspace(folder, create=False)
-    for page in sweep_sheet(workspace, sweep, out):
+    for page in sweep_sheet(workspace, sweep, out, rows=axes[0], columns=axes[1]):
         print(f"contact sheet: {page}")
 
 

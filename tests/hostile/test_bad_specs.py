@@ -103,6 +103,14 @@ def test_names_that_are_not_there_are_refused(here: Callable, told: Callable, wo
         assert repr(name) in message
 
 
+def test_a_sheet_by_a_parameter_that_does_not_vary_is_refused(here: Callable, told: Callable, workspace: Path, tmp_path: Path) -> None:
+    said = here("sheet", "demo", "--out", tmp_path / "sheets", "--rows", "layers", "--columns", "size", "--workspace", workspace)
+    assert "--columns size" in told(said, 2) and "choose one of layers" in said.err
+    assert not (tmp_path / "sheets").exists()
+    said = here("sheet", "demo", "--out", tmp_path / "sheets", "--rows", "layers", "--workspace", workspace)
+    assert (said.code, said.out) == (0, f"contact sheet: {tmp_path}/sheets/demo.png\n")
+
+
 def test_a_name_of_bytes_that_are_no_text_is_refused(workspace: Path) -> None:
     command = [os.fsencode(sys.executable), b"-m", b"sweep.cli.main", b"logs", b"caf\xe9", b"--workspace", os.fsencode(workspace)]
     done = subprocess.run(command, capture_output=True, timeout=60, check=False, cwd=Path(__file__).parents[2])

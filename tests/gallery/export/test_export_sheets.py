@@ -15,7 +15,7 @@ from gallery.export import contact, drawing
 from gallery.export.drawing import EMPTY, PAPER, font, shortened, wrapped
 from gallery.export.matrix import Axes, Block, Place, matrix_sheet
 from gallery.export.pictures import Pictures
-from gallery.export.sheet import Cell, chosen_axes, contact_sheet, grid_sheet, sweep_sheet
+from gallery.export.sheet import Cell, asked_axes, chosen_axes, contact_sheet, grid_sheet, sweep_sheet
 from sweep.errors import InputError
 
 RED = (255, 0, 0)
@@ -146,6 +146,38 @@ def test_a_sweep_is_drawn_into_a_file(workspace: Workspace, tmp_path: Path) -> N
     assert path == tmp_path / "sheets/demo.png"
     with Image.open(path) as sheet:
         assert sheet.width > 1000
+
+
+def test_the_axes_of_a_sheet_may_be_named(workspace: Workspace, tmp_path: Path) -> None:
+    (across,) = sweep_sheet(workspace, "demo", tmp_path / "across", rows="layers", columns="beta")
+    (down,) = sweep_sheet(workspace, "demo", tmp_path / "down", rows="beta")
+    with Image.open(across) as wide, Image.open(down) as tall:
+        assert wide.width > wide.height / 2 and tall.height / tall.width > 1.3 * wide.height / wide.width
+    with workspace.reader().connect() as connection:
+        found = results(connection)
+    assert asked_axes(found, "beta", None) == asked_axes(found, None, "layers") == ("beta", "layers")
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "said"),
+    [
+        ("size", None, "--rows size: .* choose one of beta, layers"),
+        (None, "content", "--columns content: "),
+        ("beta", "beta", "both beta; name two different"),
+    ],
+)
+def test_axes_that_cannot_be_are_told(workspace: Workspace, tmp_path: Path, rows: str | None, columns: str | None, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        sweep_sheet(workspace, "demo", tmp_path, rows=rows, columns=columns)
+    assert not list(tmp_path.iterdir())
+
+
+def test_too_many_columns_are_told_and_not_drawn(tmp_path: Path) -> None:
+    workspace = made_up_workspace(tmp_path / "ws", betas=2)
+    with workspace.writer().begin() as connection:
+        connection.exec_driver_sql("UPDATE combination SET beta = id * 1.7")
+    with pytest.raises(InputError, match="beta has more than 14 values"):
+        sweep_sheet(workspace, "demo", tmp_path, columns="beta")
 
 
 def test_a_sweep_of_scattered_values_becomes_a_contact_sheet(tmp_path: Path) -> None:
