@@ -9,7 +9,7 @@ from sweep.errors import ImageError, SpecError
 from sweep.inputs import InputFile, look_at
 from sweep.spec import SweepSpec
 from sweep.styles import MaskedBlend
-from sweep.transfer.images import mask_levels, one_shape, resized
+from sweep.transfer.images import ON_WHITE, mask_levels, one_shape, resized
 
 
 def inspect_masks(spec: SweepSpec, files: Mapping[Path, InputFile]) -> dict[Path, InputFile]:
@@ -61,5 +61,5 @@ def _looked_at(region: MaskedBlend, path: Path, smallest: int) -> InputFile:
         )
     if picture.alpha is None:
         return file
-    remarks = [remark for remark in file.remarks if not remark.endswith("laid on white.")]
+    remarks = [remark for remark in file.remarks if not remark.endswith(ON_WHITE)]
     return replace(file, remarks=(*remarks, f"{path} is partly transparent; a mask is black there."))

@@ -19,6 +19,8 @@ from sweep.transfer.recipe import SMALLEST_SIDE, fitted
 
 MAX_PIXELS: Final = 100_000_000
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF") + (("AVIF",) if features.check("avif") else ())
+ON_WHITE: Final = "is partly transparent; it is laid on white, and exported pictures get its transparency back."
+"""The remark on a transparent picture, behind its name; not true of one that is read as a mask."""
 _COLOURS: Final = {"1": "GRAY", "L": "GRAY", "LA": "GRAY", "La": "GRAY", "CMYK": "CMYK"}  # as ICC calls the space; RGB: all others
 _HAS_ALPHA: Final = ("LA", "La", "PA", "RGBA", "RGBa")
 
@@ -154,7 +156,7 @@ def _decoded(opened: Image.Image, name: str) -> Picture:
             alpha = None
     pixels = np.asarray(_in_srgb(image, colours, profile, (name, remarks)))
     if alpha is not None:
-        remarks.append(f"{name} is partly transparent; it is laid on white, and exported pictures get its transparency back.")
+        remarks.append(f"{name} {ON_WHITE}")
         share = alpha[..., None].astype(np.float32) / 255
         pixels = np.rint(pixels * share + 255 * (1 - share)).astype(np.uint8)
     return Picture(np.ascontiguousarray(pixels), alpha, form, tuple(remarks))

@@ -92,7 +92,9 @@ def test_what_is_transparent_is_outside(folder: Path) -> None:
     layer.save(folder / "cat-left.png")
     levels = mask_levels(open_picture((folder / "cat-left.png").read_bytes(), "x"))
     np.testing.assert_array_equal(levels, np.asarray(half()))
-    prepare(folder / "s.yaml")
+    files = prepare(folder / "s.yaml").files
+    # Not that it is laid on white, as a photograph would be.
+    assert [len(file.remarks) for path, file in files.items() if path.name == "cat-left.png"] == [1]
     Image.new("RGBA", (96, 64), (255, 255, 255, 0)).save(folder / "cat-left.png")
     assert "what is transparent counts as black" in refusal(folder)
 
