@@ -172,7 +172,7 @@ def _ending(member: _Member, outcome: Outcome, seconds: float, inputs: Inputs) -
             peak_memory=process.peak_memory(outcome.peak_bytes),
             notes=tuple(member.notes),
         )
-    measured = process.meter(inputs, process.device_of(request)).measure_all(
+    measured = process.meter(inputs, member.device).measure_all(
         outcome.pixels,
         problem.content.pixels,
         [(inputs.pixels(sha256, picture_side(request)), share) for sha256, share in style_shares(request, problem)],

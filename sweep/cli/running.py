@@ -111,10 +111,8 @@ def describe(made: Plan, spec: SweepSpec) -> str:
     lines.append(f"  grid      {' x '.join(axes)}")
     if made.runs < made.combinations:
         shared = made.combinations - made.runs
-        say_need = f"{_count(shared, 'combination')} {'needs' if shared == 1 else 'need'}"
-        lines.append(
-            f"  shared    {say_need} no run apart: equal beta/alpha, or a difference that changes no picture (a seed without noise)"
-        )
+        who = f"{_count(shared, 'combination')} {'needs' if shared == 1 else 'need'}"
+        lines.append(f"  shared    {who} no run apart: equal beta/alpha, or a difference that changes no picture (a seed without noise)")
     if made.reused:
         lines.append(f"  reused    {made.reused} are done already in this workspace")
     lines.append(f"  to run    {made.to_run}")

@@ -25,10 +25,10 @@ import torch
 from torch import Tensor
 
 from sweep.transfer.controls import StyleLoss
-from sweep.transfer.losses import content_bound, energy, tv_loss
+from sweep.transfer.losses import content_bound, relative_content_loss, tv_loss
 from sweep.transfer.presets import network_info
 from sweep.transfer.problem import Problem, Region, Styles
-from sweep.transfer.style_losses import Distance, GramDistance, blended, guide_of, relative_distance, stacked
+from sweep.transfer.style_losses import Distance, GramDistance, blended, guide_of, relative_distance, stacked, together
 from sweep.transfer.targets import Targets
 
 _WHOLE: Final = 1.0
@@ -80,12 +80,12 @@ class PackObjective:
         self._made: dict[tuple[object, ...], Distance] = {}
         self._content = self._content_terms()
         self._style = self._style_terms()
-        sample = next(iter(targets.features(problems[0].content, size, problems[0].content_layers).values()))
-        weights = torch.tensor([_weights(problem) for problem in problems], dtype=sample.dtype, device=sample.device)
+        like = self._content[0].weights
+        weights = like.new_tensor([_weights(problem) for problem in problems])
         # Times the number of pixels: the gradient of a mean over positions falls as 1/pixels, and L-BFGS would stand still.
         # The paper's content loss is a sum: its gradient does not fall.
         factors = [1 if problem.loss == "gatys" else size[0] * size[1] for problem in problems]
-        self._weights = weights * torch.tensor(factors, dtype=sample.dtype, device=sample.device)[:, None]
+        self._weights = weights * like.new_tensor(factors)[:, None]
         self._smooths = any(problem.tv for problem in problems)
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -109,7 +109,7 @@ class PackObjective:
                 found.setdefault((layer, problem.alpha > 0), []).append((row, share, targets[layer], bound))
         terms = []
         for (layer, counts), parts in sorted(found.items()):
-            target, bound = (_together([part[place] for part in parts]) for place in (2, 3))  # type: ignore[misc]
+            target, bound = together([part[2] for part in parts]), together([part[3] for part in parts])
             rows, weights = self._rows(parts, like=target)
             terms.append(_Term(layer, rows, weights, _distance_to(target, bound), counts))
         return terms
@@ -129,14 +129,14 @@ class PackObjective:
         terms = []
         for (layer, counts, _, _, guided), parts in sorted(found.items()):
             distance = stacked([part[2] for part in parts])
-            guide = _together([part[3] for part in parts if part[3] is not None]) if guided else None
+            guide = together([part[3] for part in parts if part[3] is not None]) if guided else None
             rows, weights = self._rows(parts, like=next(iter(vars(distance).values())))
             terms.append(_Term(layer, rows, weights, _guided(distance, guide), counts))
         return terms
 
     def _rows(self, parts: Sequence[tuple[int, float, object, object]], like: Tensor) -> tuple[Tensor | None, Tensor]:
         rows = [part[0] for part in parts]
-        weights = torch.tensor([part[1] for part in parts], dtype=like.dtype, device=like.device)
+        weights = like.new_tensor([part[1] for part in parts])
         return None if rows == list(range(len(self._problems))) else torch.tensor(rows, device=like.device), weights
 
     def _content_bound(self, problem: Problem, target: Tensor) -> Tensor:
@@ -206,14 +206,8 @@ def _weights(problem: Problem) -> tuple[float, float, float]:
     return problem.alpha, problem.beta, problem.tv
 
 
-def _together(tensors: Sequence[Tensor]) -> Tensor:
-    """One batch of the tensors (1, ...); the one itself where all are the same, so that a shared photograph is held once."""
-    first = tensors[0]
-    return first if all(one is first for one in tensors) else torch.cat(list(tensors))
-
-
 def _distance_to(target: Tensor, bound: Tensor) -> Callable[[Tensor], Tensor]:
-    return lambda features: energy(features - target) / bound
+    return lambda features: relative_content_loss(features, target, bound)
 
 
 def _guided(distance: Distance, guide: Tensor | None) -> Callable[[Tensor], Tensor]:

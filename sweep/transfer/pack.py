@@ -54,7 +54,7 @@ def pack_key(problem: Problem) -> Hashable:
     recipe = problem.recipe
     sizes = tuple((height, width) for height, width, _ in recipe.scales(*problem.content.pixels.shape[:2]))
     numbers = recipe.pyramid if recipe.name == "pyramid" else recipe.gatys
-    return recipe.name, sizes, repr(numbers), problem.pooling, problem.padding, problem.dtype
+    return recipe.name, sizes, numbers, problem.pooling, problem.padding, problem.dtype
 
 
 @dataclass(eq=False)
@@ -182,7 +182,12 @@ class Pack:
                 yield from _shots([(row, members[row]) for row in ended if members[row].steps in members[row].snapshots], optimizer)
                 due = [row for row in ended if members[row].due]
                 if due or chunk.late():
-                    yield from _read(chunk, members, optimizer, due)
+                    points = chunk.read(max(size))
+                    if due:
+                        _look(members, due, optimizer.picture(), points)
+                    for member in members:
+                        member.done = member.done or member.diverged
+                        yield member.place, points.get(member.place, [])
             parts: Sequence[State] = optimizer.parts()
             for row, member in enumerate(members):
                 member.state = parts[row]
@@ -215,12 +220,9 @@ class Pack:
         return (larger + resampled(picture - photograph, height, width)).clamp(0, 1)
 
 
-def _read(chunk: _Chunk, members: Sequence[_Member], optimizer: State, due: Sequence[int]) -> Iterator[tuple[int, News]]:
-    """Read the losses; keep the pictures that are due, and see who is done with the scale."""
-    picture = optimizer.picture()
-    size = max(picture.shape[-2:])
-    points = chunk.read(size)
-    finite = torch.isfinite(picture).flatten(1).all(1).tolist() if due else []
+def _look(members: Sequence[_Member], due: Sequence[int], picture: Tensor, points: dict[int, list[LossPoint]]) -> None:
+    """Keep the pictures that are due, and see who is done with the scale; one that stops early has its last step on the curve."""
+    finite = torch.isfinite(picture).flatten(1).all(1).tolist()
     for row in due:
         member = members[row]
         if not member.diverged and not finite[row]:
@@ -230,10 +232,7 @@ def _read(chunk: _Chunk, members: Sequence[_Member], optimizer: State, due: Sequ
             stopped = member.number < member.last and member.plateau()
             member.done = stopped or member.number == member.last
             if stopped and member.number - 1 not in member.kept:
-                points.setdefault(member.place, []).append(LossPoint(member.steps, size, *member.seen[-1]))
-    for member in members:
-        member.done = member.done or member.diverged
-        yield member.place, points.get(member.place, [])
+                points.setdefault(member.place, []).append(LossPoint(member.steps, max(picture.shape[-2:]), *member.seen[-1]))
 
 
 def _shots(wanted: Sequence[tuple[int, _Member]], optimizer: State) -> Iterator[tuple[int, News]]:

@@ -79,10 +79,13 @@ class Distance:
 def stacked(distances: Sequence[Distance]) -> Distance:
     """The distances of several pictures, one after another, as one; of one kind."""
     first = distances[0]
-    if all(one is first for one in distances):
-        return first  # the same for all pictures: nothing is copied
-    kind = type(first)
-    return kind(*(torch.cat([vars(one)[name] for one in distances]) for name in vars(first)))
+    return type(first)(*(together([vars(one)[name] for one in distances]) for name in vars(first)))
+
+
+def together(tensors: Sequence[Tensor]) -> Tensor:
+    """One batch of tensors (1, ...); the one itself where all are the same, so that what a pack shares is held once."""
+    first = tensors[0]
+    return first if all(one is first for one in tensors) else torch.cat(list(tensors))
 
 
 @dataclass(frozen=True, eq=False)
