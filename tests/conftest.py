@@ -5,6 +5,7 @@ What is promised of a killed process does not depend on the disk; what is promis
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,3 +18,15 @@ def pytest_configure(config: pytest.Config) -> None:
     """Before pytest makes its first temporary folder."""
     if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+@pytest.fixture
+def benchmarks_importable(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The benchmarks import each other as scripts do, from their own folder; in one thread."""
+    import torch  # most tests can do without
+
+    monkeypatch.syspath_prepend(Path(__file__).parent.parent / "benchmarks")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -1,6 +1,7 @@
 """The quick problem that tests of the engine start from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -47,3 +48,16 @@ def bowls(targets: Tensor, steepness: Tensor) -> Objective:
         return values, torch.stack([values, values, values], dim=1).detach()
 
     return objective
+
+
+def torch_s_adam(start: Tensor, objective: Objective, **numbers: Any) -> Iterator[Tensor]:
+    """The pictures after each step of torch's Adam, clamped."""
+    picture = start.clone().requires_grad_()
+    adam = torch.optim.Adam([picture], **numbers)
+    while True:
+        adam.zero_grad()
+        objective(picture)[0].sum().backward()
+        adam.step()
+        with torch.no_grad():
+            picture.clamp_(0, 1)
+        yield picture.detach().clone()

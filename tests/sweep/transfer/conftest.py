@@ -82,6 +82,18 @@ def hed_features(hed_weights: Weights) -> Features:
 
 
 @pytest.fixture
+def target() -> torch.Tensor:
+    """Where the minimum of a quadratic is (problems.bowls), for tests of the optimisers."""
+    return torch.rand((1, 3, 4, 5), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+@pytest.fixture
+def steepness() -> torch.Tensor:
+    """How steep it is, pixel by pixel."""
+    return torch.rand((1, 3, 4, 5), generator=torch.Generator().manual_seed(2), dtype=torch.float64) * 10 + 0.1
+
+
+@pytest.fixture
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A weights cache of the test's own."""
     monkeypatch.setenv("STYLESWEEP_CACHE", str(tmp_path / "cache"))

@@ -11,16 +11,6 @@ from sweep.transfer.optimizers import Objective
 from sweep.transfer.presets import GatysNumbers
 
 
-@pytest.fixture
-def target() -> torch.Tensor:
-    return torch.rand((1, 3, 4, 5), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-
-
-@pytest.fixture
-def steepness() -> torch.Tensor:
-    return torch.rand((1, 3, 4, 5), generator=torch.Generator().manual_seed(2), dtype=torch.float64) * 10 + 0.1
-
-
 def solve(lbfgs: PackLBFGS, objective: Objective, steps: int) -> list[float]:
     """Each picture's losses at the start of its steps, of the first picture; until that has taken so many."""
     losses: list[float] = []
