@@ -11,6 +11,7 @@ from sweep.transfer.optimizers import Objective
 from sweep.transfer.recipe import Recipe
 from sweep.transfer.stylize import Problem, Source
 from sweep.transfer.targets import Targets
+from sweep.transfer.yardsticks import NAMES, YardstickMeter
 
 Sources = Callable[..., Source]
 
@@ -61,3 +62,9 @@ def torch_s_adam(start: Tensor, objective: Objective, **numbers: Any) -> Iterato
         with torch.no_grad():
             picture.clamp_(0, 1)
         yield picture.detach().clone()
+
+
+def y1_of(meter: YardstickMeter, *asked: Any) -> dict[str, float | None]:
+    """The five of protocol y1 alone."""
+    found = meter.measure_all(*asked)
+    return {name: found[name] for name in NAMES}

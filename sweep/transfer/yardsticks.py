@@ -52,26 +52,17 @@ class YardstickMeter:
         self._inputs = Reader(features.to(place), TargetCache(128 * 2**20) if cache is None else cache, place)
         self._once = Reader(features, None, place)  # a measured picture is not seen again
 
-    def measure(self, picture: np.ndarray, content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]]) -> Values:
-        """The yardsticks of protocol y1 of a saved picture, by NAMES; all pixels (H, W, 3) uint8, style weights of any sum.
-
-        A value is None where its anchor distance is under 1e-6 (nothing to be gained or lost), and all are where a picture
-        is so thin that nothing is left of it at relu5_1.
-        """
-        question = asked(picture, content, styles, LONG_SIDE)
-        if question.thin:
-            return dict.fromkeys(NAMES)
-        values = self._y1(question, self._once.read(question.picture, question.size, (_CONTENT, *_GRAMS)))
-        return {name: values[name] for name in NAMES}
-
     def measure_all(self, picture: np.ndarray, content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]]) -> Values:
-        """All yardsticks of a saved picture, by ALL_NAMES, from one pass through the network; takes what `measure` takes.
+        """All yardsticks of a saved picture, by ALL_NAMES, from one pass through the network.
+
+        All pixels (H, W, 3) uint8, style weights of any sum. A value is None where its anchor distance is under 1e-6 (nothing to be
+        gained or lost), and all but those of pixels are where a picture is so thin that nothing is left of it at relu5_1.
 
         Beside y1: d_style_1 to d_style_5, the terms of d_style from shallow to deep; d_moments, from 0 (the style's mean
         and covariance at each layer) to 1 (nothing shared); d_structure, how differently places resemble each other, and
         d_colour, the distance of the palettes in CIELAB units; moments_gained, structure_kept and colour_gained, anchored
         as in y1; content_kept_y2, as in y1 but the mean over relu2_2, relu3_3 and relu4_2, and balance_y2, of that and
-        moments_gained; sharpness, relative to the photograph's; clipped, a share. None as in `measure`.
+        moments_gained; sharpness, relative to the photograph's; clipped, a share.
         """
         question = asked(picture, content, styles, LONG_SIDE)
         values: Values = dict.fromkeys(ALL_NAMES)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from problems import y1_of
 
 from sweep.transfer.networks import Features
 from sweep.transfer.stylize import Source
@@ -32,7 +33,7 @@ def test_the_protocol_is_named() -> None:
 
 def test_an_untouched_photograph_keeps_everything_and_gains_nothing(meter: YardstickMeter, trio: tuple) -> None:
     _, photograph, style = trio
-    found = meter.measure(photograph, photograph, [(style, 1.0)])
+    found = y1_of(meter, photograph, photograph, [(style, 1.0)])
     assert tuple(found) == NAMES
     assert found["content_kept"] == pytest.approx(1, abs=1e-9)
     assert found["style_gained"] == pytest.approx(0, abs=1e-9)
@@ -43,9 +44,9 @@ def test_an_untouched_photograph_keeps_everything_and_gains_nothing(meter: Yards
 def test_the_style_pasted_in_keeps_nothing_and_gains_all(meter: YardstickMeter, trio: tuple) -> None:
     _, photograph, style = trio
     pasted = np.asarray(Image.fromarray(style).resize((128, 96), Image.Resampling.LANCZOS))
-    found = meter.measure(pasted, photograph, [(style, 1.0)])
+    found = y1_of(meter, pasted, photograph, [(style, 1.0)])
     assert found["content_kept"] == pytest.approx(0, abs=1e-6)
-    texture = meter.measure(style, photograph, [(style, 1.0)])
+    texture = y1_of(meter, style, photograph, [(style, 1.0)])
     assert texture["style_gained"] == pytest.approx(1, abs=1e-9) and texture["d_style"] == 0
 
 
@@ -72,7 +73,7 @@ def test_the_values_are_those_of_the_formulas_written_out(meter: YardstickMeter,
     d_content = d(x["relu4_2"], c["relu4_2"])
     kept = 1 - d_content / d(pasted["relu4_2"], c["relu4_2"])
     gained = 1 - d_style(x, s) / d_style(c, s)
-    found = meter.measure(picture, photograph, [(style, 1.0)])
+    found = y1_of(meter, picture, photograph, [(style, 1.0)])
     assert found["d_content"] == pytest.approx(d_content, rel=1e-3)
     assert found["d_style"] == pytest.approx(d_style(x, s), rel=1e-3)
     assert found["content_kept"] == pytest.approx(kept, abs=1e-3)
@@ -82,16 +83,16 @@ def test_the_values_are_those_of_the_formulas_written_out(meter: YardstickMeter,
 
 def test_a_photograph_that_is_its_own_style_has_no_anchor(meter: YardstickMeter, trio: tuple) -> None:
     picture, photograph, _ = trio
-    found = meter.measure(picture, photograph, [(photograph, 1.0)])
+    found = y1_of(meter, picture, photograph, [(photograph, 1.0)])
     assert found["content_kept"] is found["style_gained"] is found["balance"] is None
     assert found["d_content"] is not None and found["d_content"] > 0
 
 
 def test_a_blend_of_a_style_with_itself_is_that_style(meter: YardstickMeter, trio: tuple) -> None:
     picture, photograph, style = trio
-    one = meter.measure(picture, photograph, [(style, 1.0)])
-    assert meter.measure(picture, photograph, [(style, 3.0), (style, 1.0)]) == pytest.approx(one, rel=1e-5)
-    other = meter.measure(picture, photograph, [(style, 0.5), (picture, 0.5)])
+    one = y1_of(meter, picture, photograph, [(style, 1.0)])
+    assert y1_of(meter, picture, photograph, [(style, 3.0), (style, 1.0)]) == pytest.approx(one, rel=1e-5)
+    other = y1_of(meter, picture, photograph, [(style, 0.5), (picture, 0.5)])
     assert other["d_style"] < one["d_style"]
 
 
@@ -99,18 +100,18 @@ def test_pictures_are_measured_at_256_pixels(meter: YardstickMeter, smooth_pictu
     large, photograph, style = smooth_picture(1, 300, 400), smooth_picture(2, 150, 200), smooth_picture(3, 64, 64)
     small = np.asarray(Image.fromarray(large).resize((256, 192), Image.Resampling.LANCZOS))
     styles = [(style, 1.0)]
-    assert meter.measure(large, photograph, styles) == meter.measure(small, photograph, styles)
+    assert y1_of(meter, large, photograph, styles) == y1_of(meter, small, photograph, styles)
 
 
 def test_measuring_twice_gives_the_same_with_and_without_memory(meter: YardstickMeter, hed_features: Features, trio: tuple) -> None:
     picture, photograph, style = trio
-    again = [meter.measure(picture, photograph, [(style, 1.0)]) for _ in range(2)]
-    assert again[0] == again[1] == YardstickMeter(hed_features).measure(picture, photograph, [(style, 1.0)])
+    again = [y1_of(meter, picture, photograph, [(style, 1.0)]) for _ in range(2)]
+    assert again[0] == again[1] == y1_of(YardstickMeter(hed_features), picture, photograph, [(style, 1.0)])
 
 
 def test_a_picture_too_thin_to_measure_has_no_yardsticks(meter: YardstickMeter, smooth_picture: Callable) -> None:
     thin, style = smooth_picture(1, 20, 500), smooth_picture(2, 64, 64)
-    assert set(meter.measure(thin, thin, [(style, 1.0)]).values()) == {None}
+    assert set(y1_of(meter, thin, thin, [(style, 1.0)]).values()) == {None}
 
 
 def test_a_distance_is_0_for_equals_and_1_for_what_shares_nothing() -> None:
