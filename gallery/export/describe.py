@@ -60,8 +60,8 @@ def parameters_line(recipe: Recipe) -> str:
 
 def _departures(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Every other control that is not neutral, under its own name."""
-    said = {name: value for name, value in Settings.of(settings).departures().items() if name not in _SAID}
-    return said | ({"stop": Settings.of(settings).stop} if "stop" in said else {})
+    own = Settings.of(settings)
+    return {name: getattr(own, name) for name in own.departures() if name not in _SAID}
 
 
 _SAID = ("steps", "recipe", "seed", "size", "network", "network_hash", "init", "tv")

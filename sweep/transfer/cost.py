@@ -25,9 +25,9 @@ def peak_bytes(network: str, deepest_layer: str, size: tuple[int, int], recipe: 
     """Estimate of the memory that a run on a photograph of (height, width) pixels holds at its largest scale.
 
     Weights, features and what pools remember, gradients on their way back, the optimiser's copies of the picture. The gradients'
-    share was fitted to measured runs on a CPU (benchmarks/engine.py, within 15 % from 128 to 768 pixels), where the peak lies in
-    the way back through the first block. The interpreter and torch itself are not in it. In bfloat16 the features that a loss
-    reads are there in float32 too; of that no more than a measurement on a CPU is known.
+    share was fitted to measured runs on a CPU (benchmarks/engine.py, from 128 to 768 pixels; readings scatter by 5 %), where the peak
+    lies in the way back through the first block. The interpreter and torch itself are not in it. In bfloat16 the features that a
+    loss reads are there in float32 too; that, and any GPU, was never measured.
     """
     height, width, _ = recipe.scales(*size)[-1]
     wide = _FLOAT if dtype == "float32" else _FLOAT // 2
