@@ -10,7 +10,7 @@ CONSTRAINTS := constraints.txt
 .PHONY: help setup demo gallery test lint docs-pictures clean
 
 help:
-	@echo "make demo     a sweep on sample pictures: a minute or two of computing on 2 cores"
+	@echo "make demo     a sweep on sample pictures: two to five minutes of computing on 2 cores"
 	@echo "make gallery  look at the results in the browser"
 	@echo "make test     format, types, import rules and all tests"
 	@echo "make docs-pictures   the pictures of the README and of docs/, by the sweeps in examples/"
