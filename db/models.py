@@ -10,11 +10,13 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Text,
     UniqueConstraint,
     exists,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -71,6 +73,14 @@ class Sweep(Base):
     search_seed: Mapped[int | None]
     resources: Mapped[dict[str, Any]]
     created_at: Mapped[float]
+    # Since schema 0006.
+    reason: Mapped[str | None] = mapped_column(Text)
+    """Why it is paused, in a sentence, where no person asked for it: the circuit breaker, a limit that was reached."""
+    deadline: Mapped[float | None]
+    """When it is paused, Unix time (`run --max-hours`)."""
+    budget: Mapped[float | None]
+    """What it may cost in all, in the currency of `resources.price_per_hour` (`run --max-cost`)."""
+    archived_at: Mapped[float | None]
 
 
 class Run(Base):
@@ -85,7 +95,7 @@ class Run(Base):
             "(state IN ('done', 'diverged', 'failed', 'quarantined')) = (finished_seq IS NOT NULL)",
             name="finished_has_seq",
         ),
-        Index("ix_run_queue", "state", "priority", "id"),
+        Index("ix_run_queue", "state", text("priority DESC"), text("wanted DESC"), "id"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     run_key: Mapped[str] = mapped_column(String(64), unique=True)
@@ -133,6 +143,18 @@ class Run(Base):
     colour_gained: Mapped[float | None]
     sharpness: Mapped[float | None]
     clipped: Mapped[float | None]
+    # Since schema 0006.
+    wanted: Mapped[int | None]
+    """The highest priority of the active sweeps that claim it; NULL where none does. Kept by db/steering.py, so that claiming is one look
+    at an index however many runs of paused sweeps are queued."""
+    lost: Mapped[int] = mapped_column(server_default="0")
+    """Attempts that ended with their node; no fault of the run's, but not for ever."""
+    alone: Mapped[bool] = mapped_column(server_default="0")
+    """A pack that it was in took its worker with it: it is tried alone next, and only that counts against it."""
+    memory_asked: Mapped[float | None]
+    """Bytes to ask of a node; raised after memory ran out."""
+    gpus_asked: Mapped[float | None]
+    """The share of a GPU to ask for instead of its sweep's; raised after a GPU's memory ran out."""
 
     @staticmethod
     def claimed() -> "Exists":
@@ -226,6 +248,16 @@ class Attempt(Base):
     peak_memory: Mapped[int | None]
     notes: Mapped[str | None] = mapped_column(Text)
     """What had to be done differently to get it through (memory ran out, say), a sentence a line."""
+    # Since schema 0006.
+    place: Mapped[str | None] = mapped_column(String(64))
+    """The node as the cluster calls it; `node` is its host's name."""
+    pack_size: Mapped[int] = mapped_column(server_default="1")
+    start_step: Mapped[int] = mapped_column(server_default="0")
+    """The step it went on from; 0 from the beginning."""
+    cpus: Mapped[float | None]
+    gpus: Mapped[float | None]
+    price_per_hour: Mapped[float | None]
+    """Of its share of a node: that of its sweep's file when it began."""
 
 
 class LossPoint(Base):
@@ -249,6 +281,85 @@ class Snapshot(Base):
     run_id: Mapped[int] = mapped_column(ForeignKey("run.id"), primary_key=True)
     step: Mapped[int] = mapped_column(primary_key=True)
     image: Mapped[str] = mapped_column(ForeignKey("image.sha256"))
+
+
+class Checkpoint(Base):
+    """The newest resumable state of an unfinished run: a file in the workspace's `checkpoints/`."""
+
+    __tablename__ = "checkpoint"
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"), primary_key=True)
+    step: Mapped[int]
+    file: Mapped[str] = mapped_column(String(255))
+    sha256: Mapped[str] = mapped_column(String(64))
+    bytes: Mapped[int]
+    at: Mapped[float]
+
+
+class Preview(Base):
+    """The newest picture of a running run, small, as WebP; gone when the run has ended."""
+
+    __tablename__ = "preview"
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"), primary_key=True)
+    step: Mapped[int]
+    picture: Mapped[bytes] = mapped_column(LargeBinary)
+    at: Mapped[float]
+
+
+class Calibration(Base):
+    """What one step costs on one kind of node: measured by `stylesweep calibrate`, used by `plan`.
+
+    work: multiply-adds of one step of one picture. seconds_per_step: of one picture of a pack of `pack`. seconds_fixed: of a run
+    beside its steps (targets, yardsticks, encoding). peak_memory: bytes, of the GPU or of the process.
+    """
+
+    __tablename__ = "calibration"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    node: Mapped[str] = mapped_column(String(255))
+    device: Mapped[str] = mapped_column(String(128))
+    threads: Mapped[int]
+    network: Mapped[str] = mapped_column(String(64))
+    recipe: Mapped[str] = mapped_column(String(32))
+    dtype: Mapped[str] = mapped_column(String(32))
+    size: Mapped[int]
+    pack: Mapped[int]
+    work: Mapped[float]
+    seconds_per_step: Mapped[float]
+    seconds_fixed: Mapped[float]
+    peak_memory: Mapped[int]
+    versions: Mapped[dict[str, Any]]
+    at: Mapped[float]
+
+
+class Review(Base):
+    """What a person said of a run. Each field has a time of its own, so that two copies of a workspace can be merged field by field.
+
+    No foreign key: a review outlives the run's row, and speaks of the same picture in any workspace.
+    """
+
+    __tablename__ = "review"
+    __table_args__ = (
+        CheckConstraint(_one_of("flag", ("pick", "reject")), name="flag"),
+        CheckConstraint("stars BETWEEN 0 AND 5", name="stars"),
+    )
+    run_key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person: Mapped[str] = mapped_column(String(200), primary_key=True)
+    flag: Mapped[str | None] = mapped_column(String(16))
+    flag_at: Mapped[float | None]
+    stars: Mapped[int | None]
+    stars_at: Mapped[float | None]
+    note: Mapped[str | None] = mapped_column(Text)
+    note_at: Mapped[float | None]
+
+
+class ReviewTag(Base):
+    """A tag that a person gave a run, or took away again (present is then false, so that a merge does not bring it back)."""
+
+    __tablename__ = "review_tag"
+    run_key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person: Mapped[str] = mapped_column(String(200), primary_key=True)
+    tag: Mapped[str] = mapped_column(String(100), primary_key=True)
+    present: Mapped[bool]
+    at: Mapped[float]
 
 
 class Driver(Base):

@@ -7,6 +7,7 @@ from typing import Literal
 from sweep.transfer.curve import LossPoint
 
 __all__ = [
+    "Checkpoint",
     "Crashed",
     "Diverged",
     "Event",
@@ -15,9 +16,11 @@ __all__ = [
     "Finished",
     "LossPoint",
     "PictureFile",
+    "Preview",
     "Progress",
     "Snapshot",
     "Started",
+    "Stopped",
 ]
 
 FailureKind = Literal["input", "stuck", "oom", "surroundings", "limit", "bug"]
@@ -47,12 +50,17 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Started(Event):
-    """The worker has the request. device: 'cpu' or 'cuda:0 NVIDIA ...'; versions: package -> version."""
+    """The worker has the request. device: 'cpu' or 'cuda:0 NVIDIA ...'; versions: package -> version.
+
+    place: the node as the cluster calls it, '' where there is none. start_step: where it goes on from; 0 from the beginning.
+    """
 
     node: str
     pid: int
     device: str
     versions: Mapping[str, str]
+    place: str = ""
+    start_step: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +76,30 @@ class Snapshot(Event):
 
     step: int
     picture: PictureFile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview(Event):
+    """How the picture looks now, small, as WebP; for those who watch."""
+
+    step: int
+    picture: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint(Event):
+    """A resumable state after `step`: what another worker needs to go on from there (sweep.transfer.checkpoint)."""
+
+    step: int
+    state: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped(Event):
+    """The worker was asked to stop, and did after `step`. state: as of a Checkpoint; None where nothing is worth keeping."""
+
+    step: int
+    state: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +142,12 @@ class Failed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Crashed(Event):
-    """Told by the back end, not the worker: its process died (`crashed`), or its node was lost (`lost`)."""
+    """Told by the back end, not the worker: its process died (`crashed`), or its node was lost (`lost`).
+
+    alone: whether it was the only one of its pack; whose fault a crashed pack is shows only when each is tried alone.
+    """
 
     kind: Literal["crashed", "lost", "oom"]
     error: str
     started: bool = field(default=True)
+    alone: bool = field(default=True)
