@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects import sqlite
 
 from db.models import Combination, Run, Sweep
+from db.steering import refresh_wanted
 from db.store import Store, insert_images, queue_settled
 from sweep import combination as words
 from sweep.errors import InputError
@@ -96,6 +97,7 @@ def record_sweep(store: Store, record: SweepRecord, planned: Iterable[PlannedCom
             connection.execute(update(Sweep).where(Sweep.id == sweep_id).values(**values))
         fresh = [(key, item) for key, item in zip(keys, planned, strict=True) if key not in known]
         _add_combinations(connection, sweep_id, fresh)
+        refresh_wanted(connection, sweep_id)
     return len(fresh)
 
 

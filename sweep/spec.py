@@ -49,12 +49,19 @@ _SNAPSHOTS = (
 
 
 class Resources(BaseModel):
-    """What one run asks of Ray. gpus: None means one if the cluster has GPUs, else none. device: 'auto' follows gpus."""
+    """What one run asks of Ray. gpus: None means one if the cluster has GPUs, else none. device: 'auto' follows gpus.
+
+    memory: bytes that a node must have free for it; None asks for none in particular. pack: how many runs share one task; 'auto' packs
+    small pictures on a GPU. price_per_hour: what its share of a machine costs; for plans and budgets.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     cpus: float = Field(1, gt=0, le=1024)
     gpus: float | None = Field(None, ge=0, le=64)
+    memory: int | None = Field(None, gt=0, le=2**50)
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    pack: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = "auto"
+    price_per_hour: float | None = Field(None, ge=0, le=1e6, allow_inf_nan=False)
 
 
 class Limits(BaseModel):
