@@ -133,7 +133,7 @@ BASE = "name: x\ncontent: photos\nstyle: starry.jpg\n"
         (BASE + "paramters: {beta: 1}\n",
          ["line 4", "paramters", "no such key", "did you mean `parameters`", "Allowed here: name, method"]),
         (BASE + "beta: 3\n", ["line 4", "beta", "no such key", "belongs under `parameters` or `settings`"]),
-        (BASE + "resources: {cpu: 1}\n", ["line 4", "resources.cpu", "did you mean `cpus`", "Allowed here: cpus, gpus, memory, device, pack, price_per_hour"]),
+        (BASE + "resources: {cpu: 1}\n", ["line 4", "resources.cpu", "did you mean `cpus`", "Allowed here: cpus, gpus, memory"]),
         (BASE + "method: random\n", ["line 4", "method", "'random' is not allowed", "'grid'"]),
         ("content: photos\nstyle: starry.jpg\n", ["'name' is missing", "a sweep needs name, content and style"]),
         ("name: x\nstyle: starry.jpg\n", ["'content' is missing"]),
