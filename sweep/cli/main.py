@@ -46,9 +46,9 @@ def plan(
     json: JsonOption = False,
 ) -> None:
     """Show what a sweep would run: combinations, runs shared and reused, time and disk. Runs nothing."""
-    from sweep.cli import running
+    from sweep.cli import planning
 
-    running.plan(spec, workspace, as_json=json)
+    planning.plan(spec, workspace, as_json=json)
 
 
 @app.command()
