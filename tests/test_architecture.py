@@ -48,7 +48,8 @@ MAY_KNOW = {
         "sweep.transfer.recipe",
         "sweep.errors",
     },
-    "sweep.plan": {"db", "sweep.spec", "sweep.combination", "sweep.events", "sweep.transfer", "sweep.errors"},
+    "sweep.speed": set(),
+    "sweep.plan": {"db", "sweep.spec", "sweep.speed", "sweep.combination", "sweep.events", "sweep.transfer", "sweep.errors"},
     "sweep.recipe": {"db", "sweep.combination"},
     "sweep.inputs": {"db", "sweep.transfer.images", "sweep.errors"},
     "sweep.masks": {"sweep.inputs", "sweep.spec", "sweep.styles", "sweep.transfer.images", "sweep.errors"},
@@ -60,7 +61,7 @@ MAY_KNOW = {
     "sweep.driver": {"db", "sweep.spec", "sweep.combination", "sweep.events", "sweep.recipe", "sweep.request", "sweep.errors"},
     "sweep.driver_inputs": {"db", "sweep.inputs", "sweep.transfer", "sweep.errors"},
     "sweep.cli": {"sweep", "db", "gallery"},
-    "db": {"db", "sweep.combination", "sweep.events", "sweep.transfer.yardstick_names", "sweep.errors"},
+    "db": {"db", "sweep.combination", "sweep.events", "sweep.speed", "sweep.transfer.yardstick_names", "sweep.errors"},
     "gallery": {
         "gallery",
         "db",

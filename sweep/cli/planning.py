@@ -11,8 +11,9 @@ from db.workspace import Workspace, open_workspace
 from sweep.cli.wording import amount_of_bytes, amount_of_time, say
 from sweep.inputs import InputFile, inspect_inputs
 from sweep.masks import inspect_masks
-from sweep.plan import CPU_RATE, GPU_RATE, Plan, Speed, make_plan, picture_sizes
+from sweep.plan import CPU_RATE, GPU_RATE, Plan, make_plan, picture_sizes
 from sweep.spec import SweepSpec, load_spec
+from sweep.speed import Speed
 from sweep.transfer.presets import network_info
 
 WORKER_BYTES = 450_000_000

@@ -12,8 +12,9 @@ from db import queries
 from sweep.cli import planning
 from sweep.combination import run_key
 from sweep.inputs import inspect_inputs
-from sweep.plan import BYTES_PER_PIXEL, BYTES_PER_RUN, Plan, Speed, make_plan, own_weights, picture_sizes
+from sweep.plan import BYTES_PER_PIXEL, BYTES_PER_RUN, Plan, make_plan, own_weights, picture_sizes
 from sweep.spec import NamedCombination, SweepSpec, parse_spec
+from sweep.speed import Speed
 from sweep.transfer.cost import peak_bytes
 from sweep.transfer.cost import work as work_of
 from sweep.transfer.recipe import Recipe
@@ -161,7 +162,7 @@ def test_a_size_by_area_is_that_of_the_photograph_itself(folder: Path) -> None:
     (folder / "a.png").write_bytes(picture_bytes(0, size=(400, 100)))
     spec = spec_of(folder, "{}", settings="{network: vgg16-hed, size: 100, size_by: area}")
     # 100 x 100 pixels at an aspect of 4: 200 x 50.
-    expected = work_of("vgg16-hed", "relu5_1", 100, 400, Recipe(size=200))
+    expected = work_of("vgg16-hed", "relu5_1", (100, 400), Recipe(size=200))
     made = plan_of(spec)
     assert made.work == expected
     assert made.bytes == int(BYTES_PER_PIXEL * 200 * 50 + BYTES_PER_RUN)
