@@ -58,6 +58,28 @@ MAY_KNOW = {
     "sweep.worker": {"sweep.process", "sweep.request", "sweep.transfer", "sweep.events", "sweep.errors"},
     "sweep.in_process": {"sweep.worker", "sweep.request", "sweep.events"},
     "sweep.cluster": {"sweep.worker", "sweep.request", "sweep.events", "sweep.transfer", "sweep.errors"},
+    "sweep.calibrate": {
+        "sweep.worker",
+        "sweep.process",
+        "sweep.request",
+        "sweep.combination",
+        "sweep.events",
+        "sweep.speed",
+        "sweep.transfer",
+        "sweep.errors",
+    },
+    "sweep.calibrate_together": {"sweep.calibrate", "sweep.speed", "sweep.errors"},
+    "sweep.calibrate_samples": {
+        "sweep.calibrate",
+        "sweep.inputs",
+        "sweep.spec",
+        "sweep.samples",
+        "sweep.combination",
+        "sweep.speed",
+        "sweep.transfer",
+        "sweep.errors",
+    },
+    "sweep.cluster_calibrate": {"sweep.calibrate", "sweep.calibrate_samples", "sweep.speed", "sweep.transfer", "sweep.errors"},
     "sweep.driver": {"db", "sweep.spec", "sweep.combination", "sweep.events", "sweep.recipe", "sweep.request", "sweep.errors"},
     "sweep.driver_inputs": {"db", "sweep.inputs", "sweep.transfer", "sweep.errors"},
     "sweep.cli": {"sweep", "db", "gallery"},
@@ -77,7 +99,7 @@ MAY_KNOW = {
 
 # Package of others -> the only rooms that may import it.
 ONLY_IN = {
-    "ray": {"sweep.cluster"},
+    "ray": {"sweep.cluster", "sweep.cluster_calibrate"},
     "psutil": {"sweep.cluster"},
     "torch": {"sweep.transfer", "sweep.worker", "sweep.process"},
     "torchvision": {"sweep.transfer"},

@@ -70,6 +70,26 @@ def run(
 
 
 @app.command()
+def calibrate(
+    spec: Annotated[Path | None, typer.Argument(metavar="[SPEC]", help="A sweep's YAML file: only what it needs is measured.")] = None,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    network: Annotated[str | None, typer.Option(help="One network; without it, those that the sweep uses or that are here.")] = None,
+    sizes: Annotated[str, typer.Option(help="Long sides of the picture in pixels, as 128,256.")] = "",
+    address: Annotated[
+        str, typer.Option(help="`local` measures this machine; `auto` or host:port every kind of node of a Ray cluster.")
+    ] = "local",
+    json: JsonOption = False,
+) -> None:
+    """Measure what a step costs here, so that `plan` knows how long a sweep takes."""
+    from sweep.cli import calibrating
+
+    options = calibrating.CalibrateOptions(
+        workspace=workspace, network=network, sizes=calibrating.read_sizes(sizes), address=address, as_json=json
+    )
+    calibrating.calibrate(spec, options)
+
+
+@app.command()
 def status(
     sweep: Annotated[str | None, typer.Argument(help="The sweep's name; all sweeps without it.")] = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,

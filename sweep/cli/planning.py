@@ -2,13 +2,14 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from db import queries
 from db.workspace import Workspace, open_workspace
 from sweep.cli.wording import amount_of_bytes, amount_of_time, say
+from sweep.errors import InputError
 from sweep.inputs import InputFile, inspect_inputs
 from sweep.masks import inspect_masks
 from sweep.plan import CPU_RATE, GPU_RATE, Plan, make_plan, picture_sizes
@@ -47,7 +48,12 @@ def prepare(path: Path) -> Prepared:
 
 
 def ensure_weights(spec: SweepSpec) -> None:
-    """Fetch what is missing before anything is recorded; the yardsticks need their own network too.
+    """Fetch what a sweep lacks before anything is recorded. Raises WeightsError where they cannot be had."""
+    ensure_networks(spec.network_files())
+
+
+def ensure_networks(wanted: Iterable[tuple[str, Path | None]]) -> None:
+    """Fetch the (network, own file) pairs that are missing, and look at own files; the yardsticks need their own network too.
 
     Raises:
         WeightsError: they cannot be had.
@@ -55,13 +61,28 @@ def ensure_weights(spec: SweepSpec) -> None:
     from sweep.transfer.weights import cache_folder, fetch_weights, load_weights
     from sweep.transfer.yardsticks import NETWORK
 
-    for network, file in {(NETWORK, None): None, **spec.network_files()}:
+    for network, file in dict.fromkeys([(NETWORK, None), *wanted]):
         if file is None and not (cache_folder() / f"{network}.safetensors").is_file():
             info = network_info(network)
             say(f"{network}: fetching the weights ({amount_of_bytes(info.download_bytes)}, once) ...")
             fetch_weights(network, lambda line: say(f"  {line}"))
         elif file is not None:
             load_weights(network, file)
+
+
+def check_address(address: str) -> None:
+    """Refuse what no back end understands, before anything is recorded.
+
+    Raises:
+        InputError: says what an address looks like.
+    """
+    if address in ("local", "auto", "inline"):
+        return
+    if address.startswith("ray://"):
+        raise InputError("--address ray://... cannot stream results; run on the cluster's head with --address auto, or give its host:port.")
+    host, _, port = address.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise InputError(f"--address {address!r} is not understood: give local, inline, auto, or host:port, as in 10.0.0.5:6379.")
 
 
 def plan_in(prepared: Prepared, workspace: Workspace | None) -> Plan:
@@ -114,10 +135,15 @@ def describe(made: Plan, spec: SweepSpec) -> str:
     return "\n".join(lines)
 
 
+def memory_here() -> int:
+    """Bytes that this machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def _too_much(made: Plan, spec: SweepSpec) -> str:
     """Whether as many runs as work at once fit into this machine's memory. Of a GPU's or a cluster's nothing is known here."""
     at_once = min(made.slots, made.to_run)
-    has = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    has = memory_here()
     needs = at_once * (made.memory + WORKER_BYTES)
     if spec.resources.gpus or needs <= has:
         return ""

@@ -15,10 +15,10 @@ from db.engine import storage_errors
 from db.store import Store
 from db.sweeps import SweepRecord, record_inputs, record_sweep
 from db.workspace import Workspace, open_workspace
-from sweep.cli.planning import describe, ensure_weights, plan_in, prepare
+from sweep.cli.planning import check_address, describe, ensure_weights, plan_in, prepare
 from sweep.cli.progress import JsonLines, Terminal, follow
 from sweep.cli.wording import say
-from sweep.errors import InputError, Interrupted
+from sweep.errors import Interrupted
 from sweep.plan import Plan, own_weights
 
 if TYPE_CHECKING:
@@ -120,21 +120,6 @@ def _resign_quietly(store: Store, owner: str) -> None:
         drivers.resign(store.engine, owner)
     except Exception:
         say("stylesweep: what was running could not be queued again now; the next run of this command does that.")
-
-
-def check_address(address: str) -> None:
-    """Refuse what no back end understands, before anything is recorded.
-
-    Raises:
-        InputError: says what an address looks like.
-    """
-    if address in ("local", "auto", "inline"):
-        return
-    if address.startswith("ray://"):
-        raise InputError("--address ray://... cannot stream results; run on the cluster's head with --address auto, or give its host:port.")
-    host, _, port = address.rpartition(":")
-    if not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise InputError(f"--address {address!r} is not understood: give local, inline, auto, or host:port, as in 10.0.0.5:6379.")
 
 
 def make_backend(workspace: Workspace, address: str) -> "Backend":

@@ -24,7 +24,8 @@ BEST_PER_PAIR = 6
 MOST_ROWS = 60
 
 
-def _out() -> Console:
+def out() -> Console:
+    """For answers: a table has its whole width where no terminal cuts it."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=160)
 
@@ -43,7 +44,7 @@ def status(name: str | None, folder: Path, *, as_json: bool) -> None:
         bad = sum(row.states.get(state, 0) for state in ("failed", "diverged", "quarantined", "cancelled"))
         counts = [row.states.get(state, 0) for state in ("done", "running", "queued")]
         table.add_row(row.name, row.state, str(row.combinations), str(row.runs), *map(str, counts), str(bad))
-    _out().print(table)
+    out().print(table)
     if driver:
         beat = amount_of_time(time.time() - driver.heartbeat)
         print(f"driven by pid {driver.pid} on {driver.host.split('/')[0]}, heard {beat} ago")
@@ -83,7 +84,7 @@ def print_best(workspace: Workspace, name: str) -> None:
 
 
 def _print_pairs(found: Sequence[Result], limit: int) -> None:
-    out = _out()
+    console = out()
     varying = [name for name in PARAMETERS[2:] if len({result.parameters[name] for result in found}) > 1] or ["beta"]
     table = Table("content", "style", *varying, "balance", "kept", "gained", "time", "run", box=None, pad_edge=False)
     pairs: dict[tuple[str, str], list[Result]] = {}
@@ -98,7 +99,7 @@ def _print_pairs(found: Sequence[Result], limit: int) -> None:
             table.add_row(*(pair if index == 0 else ("", "")), *_cells(result, varying))
             rows += 1
         table.add_section()
-    out.print(table)
+    console.print(table)
     if rows < len(found):
         print(f"... and {len(found) - rows} more: stylesweep runs {found[0].sweep}")
 
@@ -152,4 +153,4 @@ def networks() -> None:
     for info in NETWORKS.values():
         here = "yes" if (cache_folder() / f"{info.name}.safetensors").is_file() else "no"
         table.add_row(info.name, amount_of_bytes(info.download_bytes), here, info.description)
-    _out().print(table)
+    out().print(table)
