@@ -1,7 +1,9 @@
 """What a step costs here: real short runs through the worker, timed. Knows no Ray and no database."""
 
+import itertools
 import math
 import socket
+import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -112,8 +114,7 @@ def _measured(sample: Sample, inputs: SampleInputs) -> Measured | None:
     if warm is None:
         return None
     settings = sample.settings.settings
-    steps, seconds = warm.steady()
-    each = seconds / steps / sample.pack
+    each = warm.step_seconds() / sample.pack
     return Measured(
         node=socket.gethostname(),
         device=warm.device,
@@ -125,7 +126,7 @@ def _measured(sample: Sample, inputs: SampleInputs) -> Measured | None:
         pack=sample.pack,
         work=_work_of_a_step(sample),
         seconds_per_step=each,
-        seconds_fixed=max(0.0, warm.seconds / sample.pack - warm.steps * each),
+        seconds_fixed=max(0.0, (warm.seconds - warm.optimise_seconds) / sample.pack),
         peak_memory=warm.peak_memory,
         versions=process.versions(),
         at=time.time(),
@@ -146,7 +147,7 @@ def _at_one_scale(sample: Sample, steps: int) -> Settings:
 
 @dataclass(kw_only=True)
 class _Timed:
-    """A pack of runs that was timed. marks: (seconds, steps done) whenever the first of them told how far it was."""
+    """A pack of runs that was timed. optimise_seconds: of all together. marks: (seconds, steps done) as the first of them told them."""
 
     steps: int
     seconds: float = 0.0
@@ -155,10 +156,12 @@ class _Timed:
     device: str = ""
     marks: list[tuple[float, int]] = field(default_factory=list)
 
-    def steady(self) -> tuple[int, float]:
-        """Steps, and the seconds that they took, without the first stretch, in which the libraries warm up."""
-        first, last = self.marks[0], self.marks[-1]
-        return (last[1] - first[1], last[0] - first[0]) if last[1] > first[1] else (self.steps, self.optimise_seconds)
+    def step_seconds(self) -> float:
+        """Of a step of the pack: the median over stretches, without the first, in which the libraries warm up."""
+        pairs = list(itertools.pairwise(self.marks))
+        if not pairs:
+            return self.optimise_seconds / self.steps
+        return statistics.median((later[0] - earlier[0]) / (later[1] - earlier[1]) for earlier, later in pairs)
 
 
 def _run(sample: Sample, steps: int, inputs: SampleInputs) -> _Timed | None:

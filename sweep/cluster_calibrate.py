@@ -35,8 +35,9 @@ def measure_nodes(address: str, wanted: Wanted, told: Told) -> list[Measured]:
         InputError: a run of those settings is refused.
         SurroundingsError: no Ray answers there, no node has room for a run, or a node failed.
     """
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        ray.init(address=address, **quiet)
     except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise SurroundingsError(f"no Ray cluster answers at {address!r} ({error}). Start one with `ray start --head`.") from error
     try:
@@ -76,7 +77,8 @@ def _of_node(node: Mapping[str, Any], wanted: Wanted, inputs: tuple[Any, Any], t
     samples = wanted.on(gpu=gpu)
     at_once = 1 if gpu else int(node["Resources"]["CPU"] / wanted.cpus)
     where = NodeAffinitySchedulingStrategy(node_id=node["NodeID"], soft=False)
-    task: Any = ray.remote(max_retries=0, num_cpus=wanted.cpus, num_gpus=float(gpu), scheduling_strategy=where)(_measure)
+    asked: dict[str, Any] = {"max_retries": 0, "num_cpus": wanted.cpus, "num_gpus": float(gpu), "scheduling_strategy": where}
+    task = ray.remote(**asked)(_measure)
     answers: list[list[Measured | None]] = ray.get([task.remote(samples, *inputs) for _ in range(at_once)])
     rows = []
     for sample, found in zip(samples, zip(*answers, strict=True), strict=True):

@@ -28,7 +28,8 @@ class Plan:
     memory: bytes that the largest run still to do takes beside Python and torch; 0 if nothing is to do. worker_memory: bytes that
     were measured of a whole worker (of a GPU, of all that it holds) with such a run; None without a calibration.
     seconds: for the whole sweep on `slots` workers. measured: whether that rests on what was measured here; basis: on a
-    'calibration', on 'runs' made in this workspace, or on a 'guess': of several the weakest. price: None where none is given.
+    'calibration', on 'runs' made in this workspace, or on a 'guess': of several the weakest. node: whose calibration it is.
+    price: None where no price_per_hour is given.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Plan:
     slots: int
     measured: bool
     basis: str
+    node: str
     core_hours: float
     gpu_hours: float
     price: float | None
@@ -96,6 +98,7 @@ def make_plan(
         slots=speed.slots,
         measured=basis != "guess",
         basis=basis,
+        node=speed.node,
         core_hours=hours * speed.cpus,
         gpu_hours=hours * speed.gpus,
         price=None if speed.price_per_hour is None else hours * speed.price_per_hour,

@@ -2,11 +2,12 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+import socket
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from db import queries
+from db import calibration, queries
 from db.workspace import Workspace, open_workspace
 from sweep.cli.wording import amount_of_bytes, amount_of_time, say
 from sweep.errors import InputError
@@ -14,7 +15,7 @@ from sweep.inputs import InputFile, inspect_inputs
 from sweep.masks import inspect_masks
 from sweep.plan import CPU_RATE, GPU_RATE, Plan, make_plan, picture_sizes
 from sweep.spec import SweepSpec, load_spec
-from sweep.speed import Speed
+from sweep.speed import Measured, Speed, curves_of
 from sweep.transfer.presets import network_info
 
 WORKER_BYTES = 450_000_000
@@ -90,14 +91,34 @@ def plan_in(prepared: Prepared, workspace: Workspace | None) -> Plan:
     spec, files = prepared.spec, prepared.files
     named = spec.combinations({path: file.sha256 for path, file in files.items()}, prepared.network_hash)
     sizes = picture_sizes((file.sha256, file.width, file.height) for file in files.values())
-    slots = max(1, int((os.cpu_count() or 1) / spec.resources.cpus))
-    guess = GPU_RATE if spec.resources.gpus else CPU_RATE * spec.resources.cpus
     if workspace is None:
-        return make_plan(spec, named, sizes, lambda _: {}, Speed(rate=guess, slots=slots, measured=False))
+        return make_plan(spec, named, sizes, lambda _: {}, _speed(spec, [], None))
     with workspace.reader().connect() as connection:
         rate = queries.measured_rate(connection, spec.axes["network"].values[0], spec.axes["dtype"].values[0])
-        speed = Speed(rate=rate or guess, slots=slots, measured=rate is not None)
+        speed = _speed(spec, calibration.measured(connection), rate)
         return make_plan(spec, named, sizes, lambda keys: queries.states_of(connection, keys), speed)
+
+
+def _speed(spec: SweepSpec, rows: Sequence[Measured], rate: float | None) -> Speed:
+    """By what `calibrate` measured of workers like the sweep's; by `rate` or a guess where it did not. Slots: those of this machine."""
+    asked = spec.resources
+    on_gpu = asked.device != "cpu" and bool(asked.gpus if asked.gpus is not None else any(row.on_gpu for row in rows))
+    pack = asked.pack if isinstance(asked.pack, int) else None
+    curves, node = curves_of(rows, on_gpu=on_gpu, threads=max(1, int(asked.cpus)), pack=pack, here=socket.gethostname())
+    gpus = (asked.gpus if asked.gpus is not None else 1.0) if on_gpu else 0.0
+    slots = (os.cpu_count() or 1) / asked.cpus
+    if gpus:
+        slots = min(slots, len(list(Path("/dev").glob("nvidia[0-9]*"))) / gpus)
+    return Speed(
+        rate=rate or (GPU_RATE if gpus else CPU_RATE * asked.cpus),
+        slots=max(1, int(slots)),
+        measured=rate is not None,
+        curves=curves,
+        node=node,
+        cpus=asked.cpus,
+        gpus=gpus,
+        price_per_hour=asked.price_per_hour,
+    )
 
 
 def plan(path: Path, folder: Path, *, as_json: bool) -> None:
@@ -127,12 +148,34 @@ def describe(made: Plan, spec: SweepSpec) -> str:
         lines.append(f"  reused    {made.reused} are done already in this workspace")
     lines.append(f"  to run    {made.to_run}")
     if made.to_run:
-        basis = "from runs made here" if made.measured else "a rough guess, nothing was measured here yet"
-        each = amount_of_time(made.seconds_per_run)
-        lines.append(f"  time      about {amount_of_time(made.seconds)} on {_count(made.slots, 'worker')}, {each} a run ({basis})")
-        lines.append(f"  disk      about {amount_of_bytes(made.bytes)}")
-        lines.append(f"  memory    up to {amount_of_bytes(made.memory)} a run{_too_much(made, spec)}")
+        lines += _costs(made, spec)
     return "\n".join(lines)
+
+
+_BASIS = {
+    "calibration": "as `stylesweep calibrate` measured it on {}",
+    "runs": "from runs made here",
+    "guess": "a rough guess, nothing was measured here yet: `stylesweep calibrate` does",
+}
+
+
+def _costs(made: Plan, spec: SweepSpec) -> list[str]:
+    """What the runs still to do take."""
+    each = amount_of_time(made.seconds_per_run)
+    hours = f"{made.gpu_hours:.3g} GPU-hours" if made.gpu_hours else f"{made.core_hours:.3g} core-hours"
+    lines = [
+        f"  time      about {amount_of_time(made.seconds)} on {_count(made.slots, 'worker')}, {each} a run ({_BASIS[made.basis].format(made.node)})"
+    ]
+    lines.append(f"  in all    {hours}" + (f", {made.price:,.2f} at resources.price_per_hour" if made.price is not None else ""))
+    if made.gpu_hours:
+        pack = spec.resources.pack
+        lines.append(
+            f"  packs     {'small pictures of one shape share a GPU task' if pack == 'auto' else f'up to {pack} runs share a task'}"
+        )
+    lines.append(f"  disk      about {amount_of_bytes(made.bytes)}")
+    measured = f", {amount_of_bytes(made.worker_memory)} a worker as measured" if made.worker_memory is not None else ""
+    lines.append(f"  memory    up to {amount_of_bytes(made.memory)} a run{measured}{_too_much(made, spec)}")
+    return lines
 
 
 def memory_here() -> int:
@@ -144,7 +187,7 @@ def _too_much(made: Plan, spec: SweepSpec) -> str:
     """Whether as many runs as work at once fit into this machine's memory. Of a GPU's or a cluster's nothing is known here."""
     at_once = min(made.slots, made.to_run)
     has = memory_here()
-    needs = at_once * (made.memory + WORKER_BYTES)
+    needs = at_once * (made.memory + WORKER_BYTES if made.worker_memory is None else made.worker_memory)
     if spec.resources.gpus or needs <= has:
         return ""
     return (
