@@ -61,11 +61,25 @@ def run(
     json: JsonOption = False,
     extend: Annotated[bool, typer.Option("--extend", help="Add a rather different file to the sweep of that name.")] = False,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="When another process drives the workspace: wait and watch.")] = True,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Run a large sweep without asking.")] = False,
+    max_hours: Annotated[float | None, typer.Option(help="Pause the sweep after so many hours; run again goes on.")] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="Pause the sweep when so much is spent, by resources.price_per_hour of its file.")
+    ] = None,
 ) -> None:
     """Run a sweep, or resume it: what is done already is never run again."""
     from sweep.cli import running
 
-    options = running.RunOptions(workspace=workspace, address=address, as_json=json, extend=extend, follow=follow)
+    options = running.RunOptions(
+        workspace=workspace,
+        address=address,
+        as_json=json,
+        extend=extend,
+        follow=follow,
+        yes=yes,
+        max_hours=running.limit("--max-hours", max_hours),
+        max_cost=running.limit("--max-cost", max_cost),
+    )
     raise typer.Exit(running.run(spec, options))
 
 

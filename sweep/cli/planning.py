@@ -152,6 +152,19 @@ def describe(made: Plan, spec: SweepSpec) -> str:
     return "\n".join(lines)
 
 
+ASK_HOURS, ASK_GPU_HOURS, ASK_PRICE = 24.0, 24.0, 10.0
+"""Above one of these `run` asks whether it is meant: hours by the clock, GPU-hours, and a price in whatever currency."""
+
+
+def is_large(made: Plan) -> str | None:
+    """What a plan takes that somebody should have meant, in words; None for a plan that runs without a question."""
+    if made.price is not None and made.price > ASK_PRICE:
+        return f"about {made.price:,.2f} at resources.price_per_hour"
+    if made.gpu_hours > ASK_GPU_HOURS:
+        return f"about {made.gpu_hours:,.0f} GPU-hours"
+    return f"about {amount_of_time(made.seconds)}" if made.seconds > 3600 * ASK_HOURS else None
+
+
 _BASIS = {
     "calibration": "as `stylesweep calibrate` measured it on {}",
     "runs": "from runs made here",
@@ -163,15 +176,12 @@ def _costs(made: Plan, spec: SweepSpec) -> list[str]:
     """What the runs still to do take."""
     each = amount_of_time(made.seconds_per_run)
     hours = f"{made.gpu_hours:.3g} GPU-hours" if made.gpu_hours else f"{made.core_hours:.3g} core-hours"
-    lines = [
-        f"  time      about {amount_of_time(made.seconds)} on {_count(made.slots, 'worker')}, {each} a run ({_BASIS[made.basis].format(made.node)})"
-    ]
+    basis = _BASIS[made.basis].format(made.node)
+    lines = [f"  time      about {amount_of_time(made.seconds)} on {_count(made.slots, 'worker')}, {each} a run ({basis})"]
     lines.append(f"  in all    {hours}" + (f", {made.price:,.2f} at resources.price_per_hour" if made.price is not None else ""))
     if made.gpu_hours:
-        pack = spec.resources.pack
-        lines.append(
-            f"  packs     {'small pictures of one shape share a GPU task' if pack == 'auto' else f'up to {pack} runs share a task'}"
-        )
+        together = "runs with small pictures of one shape" if spec.resources.pack == "auto" else f"up to {spec.resources.pack} runs"
+        lines.append(f"  packs     {together} share a task")
     lines.append(f"  disk      about {amount_of_bytes(made.bytes)}")
     measured = f", {amount_of_bytes(made.worker_memory)} a worker as measured" if made.worker_memory is not None else ""
     lines.append(f"  memory    up to {amount_of_bytes(made.memory)} a run{measured}{_too_much(made, spec)}")

@@ -2,7 +2,9 @@
 
 import gc
 import json
+import math
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,15 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from db import drivers, queries
+from db import drivers, queries, spending
 from db.engine import storage_errors
 from db.store import Store
 from db.sweeps import SweepRecord, record_inputs, record_sweep
 from db.workspace import Workspace, open_workspace
-from sweep.cli.planning import check_address, describe, ensure_weights, plan_in, prepare
+from sweep.cli.planning import check_address, describe, ensure_weights, is_large, plan_in, prepare
 from sweep.cli.progress import JsonLines, Terminal, follow
 from sweep.cli.wording import say
-from sweep.errors import Interrupted
+from sweep.errors import InputError, Interrupted
 from sweep.plan import Plan, own_weights
 
 if TYPE_CHECKING:
@@ -27,23 +29,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """The options of `run`."""
+    """The options of `run`. yes: a large sweep needs no question. max_hours and max_cost: limits from now on; None is none."""
 
     workspace: Path
     address: str = "local"
     as_json: bool = False
     extend: bool = False
     follow: bool = True
+    yes: bool = False
+    max_hours: float | None = None
+    max_cost: float | None = None
 
 
 def run(path: Path, options: RunOptions) -> int:
     """`stylesweep run`: record the sweep, then drive the workspace or follow who does. Returns the exit code."""
     check_address(options.address)
     prepared = prepare(path)
+    if options.max_cost is not None and prepared.spec.resources.price_per_hour is None:
+        raise InputError(
+            f"--max-cost needs a price: {path} has no resources.price_per_hour, what one run's share of a machine costs an hour."
+        )
     ensure_weights(prepared.spec)
     workspace = open_workspace(options.workspace, create=True)
     made = plan_in(prepared, workspace)
     say(describe(made, prepared.spec))
+    if not options.yes:
+        _ask(made)
     store = Store(workspace.writer(), workspace.artifacts)
     spec = prepared.spec
     resources = spec.resources.model_dump() | {
@@ -57,9 +68,34 @@ def run(path: Path, options: RunOptions) -> int:
     with storage_errors(workspace.url):
         record_inputs(store, (file.picture() for file in prepared.files.values()))
         record_sweep(store, record, made.planned, extend=options.extend)
+        deadline = None if options.max_hours is None else time.time() + 3600 * options.max_hours
+        spending.set_limits(store.engine, made.name, deadline, options.max_cost)
         del prepared
         settle(workspace, store, made, options)
     return conclude(workspace, made.name, options)
+
+
+def limit(option: str, value: float | None) -> float | None:
+    """The value of an option that limits a sweep. Raises InputError for one that is not a positive number."""
+    if value is not None and not 0 < value < math.inf:
+        raise InputError(f"{option} {value:g} is no limit; give a number above 0.")
+    return value
+
+
+def _ask(made: Plan) -> None:
+    """A large sweep runs only when it is meant.
+
+    Raises:
+        InputError: it is not, or nobody can be asked.
+    """
+    large = is_large(made)
+    if large is None:
+        return
+    if not sys.stdin.isatty():
+        raise InputError(f"the sweep takes {large}, and nobody can be asked here whether that is meant; add --yes if it is.")
+    print(f"This takes {large}. Run it? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise InputError("nothing was recorded, and nothing runs.")
 
 
 def settle(workspace: Workspace, store: Store, made: Plan, options: RunOptions) -> None:

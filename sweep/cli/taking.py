@@ -96,7 +96,7 @@ def rerun(what: str, options: RerunOptions) -> int:
     text = rerun_spec(recipe, paths["content"], styles, options.size, masks)
     spec = place / "sweep.yaml"
     _write(spec, text.encode())
-    code = running.run(spec, running.RunOptions(workspace=options.workspace, address=options.address, extend=True))
+    code = running.run(spec, running.RunOptions(workspace=options.workspace, address=options.address, extend=True, yes=True))
     _say_where(workspace, yaml.safe_load(text)["name"], recipe, options)
     return code
 
