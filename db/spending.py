@@ -43,6 +43,12 @@ def _counts(sweep_id: int) -> ColumnElement[bool]:
     return and_(wanted, Attempt.created_at >= select(Sweep.created_at).where(Sweep.id == sweep_id).scalar_subquery())
 
 
+def priced(connection: Connection) -> list[int]:
+    """The ids of the active sweeps whose file gives a price."""
+    price = Sweep.resources["price_per_hour"].as_float()
+    return list(connection.execute(select(Sweep.id).where(Sweep.state == "active", price.is_not(None)).order_by(Sweep.id)).scalars())
+
+
 def set_limits(engine: Engine, name: str, deadline: float | None, budget: float | None) -> None:
     """Give the sweep of that name its limits, or take them away. deadline: Unix time; budget: as `Spending.cost`."""
     with engine.begin() as connection:

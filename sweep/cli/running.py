@@ -114,7 +114,7 @@ def settle(workspace: Workspace, store: Store, made: Plan, options: RunOptions) 
         if not options.follow:
             return
         with _stopping() as stop:
-            follow(workspace, made.name, stop)
+            follow(workspace, made.name, stop, as_json=options.as_json)
             if stop():
                 raise Interrupted("no longer following; the sweep goes on in the other process.")
 
@@ -132,7 +132,7 @@ def _drive(workspace: Workspace, store: Store, owner: str, made: Plan, options: 
     try:
         with _interruptible():
             backend = make_backend(workspace, options.address)
-        watcher = JsonLines() if options.as_json else Terminal(workspace, made)
+        watcher = JsonLines(workspace, made) if options.as_json else Terminal(workspace, made)
         with _stopping() as stop, watcher:
             finished = Driver(store, backend, owner, watcher).drive(stop)
     except BaseException:
