@@ -15,8 +15,9 @@ from sweep.errors import SurroundingsError, WorkspaceBusy
 from sweep.events import Checkpoint, Crashed, Diverged, Event, Failed, Finished, Preview, Progress, Snapshot, Started, Stopped
 from sweep.failures import Breaker, Nodes
 from sweep.in_flight import Flights, InFlight, Key, Task
+from sweep.places import Ask, Room
 from sweep.request import RunRequest
-from sweep.tasks import Ask, Room, bytes_needed, pack_size, packs, pixels_of, request_of
+from sweep.tasks import bytes_needed, pack_size, packs, pixels_of, request_of
 
 PROGRESS_SECONDS = 1.0
 POLL_SECONDS = 0.25

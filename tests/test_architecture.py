@@ -55,9 +55,28 @@ MAY_KNOW = {
     "sweep.request": {"sweep.transfer", "sweep.combination"},
     "sweep.process": {"sweep.request", "sweep.transfer", "sweep.errors"},
     "sweep.worker": {"sweep.process", "sweep.request", "sweep.transfer", "sweep.events", "sweep.errors"},
-    "sweep.in_process": {"sweep.worker", "sweep.request", "sweep.events"},
-    "sweep.cluster": {"sweep.worker", "sweep.request", "sweep.events", "sweep.transfer", "sweep.errors"},
-    "sweep.driver": {"db", "sweep.spec", "sweep.combination", "sweep.events", "sweep.recipe", "sweep.request", "sweep.errors"},
+    "sweep.places": set(),
+    "sweep.in_process": {"sweep.worker", "sweep.request", "sweep.places", "sweep.events"},
+    "sweep.cluster_connection": {"sweep.errors"},
+    "sweep.cluster_task": {"sweep.worker", "sweep.request", "sweep.transfer", "sweep.events"},
+    "sweep.cluster": {
+        *(
+            "sweep.cluster_connection",
+            "sweep.cluster_task",
+            "sweep.worker",
+            "sweep.request",
+            "sweep.places",
+            "sweep.events",
+            "sweep.transfer",
+            "sweep.errors",
+        ),
+    },
+    "sweep.tasks": {"db", "sweep.places", "sweep.recipe", "sweep.request", "sweep.transfer"},
+    "sweep.in_flight": {"db", "sweep.places", "sweep.events"},
+    "sweep.failures": {"sweep.events"},
+    "sweep.driver": {
+        *("db", "sweep.tasks", "sweep.in_flight", "sweep.failures", "sweep.places", "sweep.events", "sweep.request", "sweep.errors"),
+    },
     "sweep.driver_inputs": {"db", "sweep.inputs", "sweep.transfer", "sweep.errors"},
     "sweep.cli": {"sweep", "db", "gallery"},
     "db": {"db", "sweep.combination", "sweep.events", "sweep.transfer.yardstick_names", "sweep.errors"},
@@ -76,8 +95,8 @@ MAY_KNOW = {
 
 # Package of others -> the only rooms that may import it.
 ONLY_IN = {
-    "ray": {"sweep.cluster"},
-    "psutil": {"sweep.cluster"},
+    "ray": {"sweep.cluster", "sweep.cluster_connection", "sweep.cluster_task"},
+    "psutil": {"sweep.cluster_connection"},
     "torch": {"sweep.transfer", "sweep.worker", "sweep.process"},
     "torchvision": {"sweep.transfer"},
     "h5py": {"sweep.transfer"},
