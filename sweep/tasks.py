@@ -9,15 +9,13 @@ from db.store import ClaimedRun
 from sweep.places import Ask
 from sweep.recipe import run_recipe
 from sweep.request import RunRequest
-from sweep.transfer.cost import peak_bytes
+from sweep.transfer.cost import WORKER_BYTES, peak_bytes
 from sweep.transfer.presets import deepest_layer
 from sweep.transfer.recipe import Recipe
 
 PACK_PIXELS = 512 * 512
 """With `pack: auto` a GPU gets as many pictures at once as have about this many pixels together; a larger picture fills it alone."""
 MOST_AUTO = 8
-WORKER_BYTES = 450_000_000
-"""Of a worker beside its run: Python, torch, the yardsticks' network and what is kept for other runs; measured with the demo's sweep."""
 
 
 def pack_size(resources: Mapping[str, Any], gpus: float, pixels: int) -> int:

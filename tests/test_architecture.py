@@ -48,7 +48,8 @@ MAY_KNOW = {
         "sweep.transfer.recipe",
         "sweep.errors",
     },
-    "sweep.plan": {"db", "sweep.spec", "sweep.combination", "sweep.events", "sweep.transfer", "sweep.errors"},
+    "sweep.speed": set(),
+    "sweep.plan": {"db", "sweep.spec", "sweep.speed", "sweep.combination", "sweep.events", "sweep.transfer", "sweep.errors"},
     "sweep.recipe": {"db", "sweep.combination"},
     "sweep.inputs": {"db", "sweep.transfer.images", "sweep.errors"},
     "sweep.masks": {"sweep.inputs", "sweep.spec", "sweep.styles", "sweep.transfer.images", "sweep.errors"},
@@ -77,9 +78,31 @@ MAY_KNOW = {
     "sweep.driver": {
         *("db", "sweep.tasks", "sweep.in_flight", "sweep.failures", "sweep.places", "sweep.events", "sweep.request", "sweep.errors"),
     },
+    "sweep.calibrate": {
+        "sweep.worker",
+        "sweep.process",
+        "sweep.request",
+        "sweep.combination",
+        "sweep.events",
+        "sweep.speed",
+        "sweep.transfer",
+        "sweep.errors",
+    },
+    "sweep.calibrate_together": {"sweep.calibrate", "sweep.speed", "sweep.errors"},
+    "sweep.calibrate_samples": {
+        "sweep.calibrate",
+        "sweep.inputs",
+        "sweep.spec",
+        "sweep.samples",
+        "sweep.combination",
+        "sweep.speed",
+        "sweep.transfer",
+        "sweep.errors",
+    },
+    "sweep.cluster_calibrate": {"sweep.calibrate", "sweep.calibrate_samples", "sweep.speed", "sweep.transfer", "sweep.errors"},
     "sweep.driver_inputs": {"db", "sweep.inputs", "sweep.transfer", "sweep.errors"},
     "sweep.cli": {"sweep", "db", "gallery"},
-    "db": {"db", "sweep.combination", "sweep.events", "sweep.transfer.yardstick_names", "sweep.errors"},
+    "db": {"db", "sweep.combination", "sweep.events", "sweep.speed", "sweep.transfer.yardstick_names", "sweep.errors"},
     "gallery": {
         "gallery",
         "db",
@@ -95,7 +118,7 @@ MAY_KNOW = {
 
 # Package of others -> the only rooms that may import it.
 ONLY_IN = {
-    "ray": {"sweep.cluster", "sweep.cluster_connection", "sweep.cluster_task"},
+    "ray": {"sweep.cluster", "sweep.cluster_connection", "sweep.cluster_task", "sweep.cluster_calibrate"},
     "psutil": {"sweep.cluster_connection"},
     "torch": {"sweep.transfer", "sweep.worker", "sweep.process"},
     "torchvision": {"sweep.transfer"},
