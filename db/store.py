@@ -1,17 +1,21 @@
-"""Every write of runs and results. The driver is the only writer of results; each function is one short transaction."""
+"""Every write of runs and results. The driver is the only writer of results; each function is one short transaction.
 
+In a `batch` they are one transaction together: on a disk, a commit costs more than all rows of a run.
+"""
+
+import contextlib
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import Connection, Engine, bindparam, select, update
 
+from db import statements
 from db.artifacts import Artifacts
 from db.drivers import LEASE_SECONDS
-from db.models import Attempt, Combination, Driver, Image, LossPoint, Run, Snapshot, Sweep
+from db.models import Driver, Run
 from db.queries import YARDSTICKS
 from sweep import combination as words
 from sweep import events
@@ -47,13 +51,39 @@ class Store:
     def __init__(self, engine: Engine, artifacts: Artifacts) -> None:
         self.engine = engine
         self.artifacts = artifacts
+        self._batch: contextlib.ExitStack | None = None
+        self._open: Connection | None = None
+        self._written: dict[int, dict[str, Any]] = {}
+
+    @contextlib.contextmanager
+    def batch(self, told: Iterable[events.Event] = ()) -> Iterator[None]:
+        """Within, all that this store writes is one transaction, begun by the first write; files of these events' pictures come before it.
+
+        An exception takes all of it back, but for files, which nothing speaks of then.
+        """
+        carried = [getattr(event, "picture", None) for event in told]
+        self._written = {id(picture): self._put(picture) for picture in carried if isinstance(picture, events.PictureFile)}
+        try:
+            with contextlib.ExitStack() as self._batch:
+                yield
+        finally:
+            self._batch = self._open = None
+            self._written = {}
+
+    def _transaction(self) -> contextlib.AbstractContextManager[Connection]:
+        """The batch's, or one of its own. Every write asks here: a second connection would wait for the batch, and the batch for it."""
+        if self._batch is None:
+            return self.engine.begin()
+        if self._open is None:
+            self._open = self._batch.enter_context(self.engine.begin())
+        return contextlib.nullcontext(self._open)
 
     def claim(self, owner: str, limit: int) -> list[ClaimedRun]:
         """Take up to `limit` queued runs that an active sweep wants, in order of priority, then of age; opens an attempt for each.
 
         Nothing for an owner whom another driver has replaced: what it took would be held by nobody once it ends.
         """
-        with self.engine.begin() as connection:
+        with self._transaction() as connection:
             if connection.execute(select(Driver.id).where(Driver.id == owner, Driver.ended_at.is_(None))).first() is None:
                 return []
             queued = (
@@ -66,7 +96,7 @@ class Store:
 
     def started(self, owner: str, event: events.Started) -> bool:
         """Note where an attempt runs; False if it no longer holds its run."""
-        with self.engine.begin() as connection:
+        with self._transaction() as connection:
             run_id = _held(connection, owner, event)
             if run_id is not None:
                 values = {
@@ -82,7 +112,7 @@ class Store:
         """The loss curves of all running runs, in one transaction; points of attempts that hold nothing are dropped."""
         if not news:
             return
-        with self.engine.begin() as connection:
+        with self._transaction() as connection:
             for event in news:
                 run_id = _held(connection, owner, event)
                 if run_id is not None:
@@ -91,7 +121,7 @@ class Store:
     def snapshot(self, owner: str, event: events.Snapshot) -> bool:
         """File first, row second; told twice, the later one stays. False if the attempt no longer holds the run."""
         image = self._put(event.picture)
-        with self.engine.begin() as connection:
+        with self._transaction() as connection:
             run_id = _held(connection, owner, event)
             if run_id is not None:
                 _insert_snapshot(connection, run_id, event.step, image)
@@ -100,7 +130,7 @@ class Store:
     def finished(self, owner: str, event: events.Finished, curve: Sequence[events.LossPoint] = ()) -> bool:
         """File first, row second: a done run always has its picture. False if the attempt no longer holds the run."""
         image = self._put(event.picture)
-        with self.engine.begin() as connection:
+        with self._transaction() as connection:
             run_id = _held(connection, owner, event)
             if run_id is None:
                 return False
@@ -121,7 +151,7 @@ class Store:
         """Keep the curve and the last finite picture as a snapshot."""
         image = self._put(event.picture) if event.picture else None
         message = f"the loss became non-finite after step {event.step}: lower beta, or the learning rate"
-        with self.engine.begin() as connection:
+        with self._transaction() as connection:
             run_id = _held(connection, owner, event)
             if run_id is None:
                 return False
@@ -144,7 +174,7 @@ class Store:
     def failed(self, owner: str, event: events.Failed, curve: Sequence[events.LossPoint] = ()) -> bool:
         """The run itself failed: recorded with its traceback; `retry` queues it again."""
         state = "oom" if event.kind == "oom" else "failed"
-        with self.engine.begin() as connection:
+        with self._transaction() as connection:
             run_id = _held(connection, owner, event)
             if run_id is None:
                 return False
@@ -166,7 +196,7 @@ class Store:
 
         Returns the run's new state, or None if the attempt no longer held it.
         """
-        with self.engine.begin() as connection:
+        with self._transaction() as connection:
             run_id = _held(connection, owner, event)
             if run_id is None:
                 return None
@@ -183,10 +213,12 @@ class Store:
 
     def retry(self, run_ids: Sequence[int]) -> int:
         """Queue failed, quarantined, diverged or cancelled runs again; returns how many."""
-        with self.engine.begin() as connection:
+        with self._transaction() as connection:
             return queue_settled(connection, run_ids, ("failed", "quarantined", "diverged", "cancelled"))
 
     def _put(self, picture: events.PictureFile) -> dict[str, Any]:
+        if (row := self._written.get(id(picture))) is not None:
+            return row
         sha256 = self.artifacts.put(picture.data, picture.format)
         thumbnail = self.artifacts.put(picture.thumbnail, "webp")
         row = {"sha256": sha256, "width": picture.width, "height": picture.height, "mean_colour": picture.mean_colour}
@@ -208,12 +240,12 @@ def _finite(value: float | None) -> float | None:
 
 def insert_images(connection: Connection, rows: list[dict[str, Any]]) -> None:
     if rows:
-        connection.execute(sqlite.insert(Image).on_conflict_do_nothing(), rows)
+        connection.execute(statements.ADD_IMAGE, rows)
 
 
 def _insert_snapshot(connection: Connection, run_id: int, step: int, image: dict[str, Any]) -> None:
     insert_images(connection, [image])
-    connection.execute(insert(Snapshot).prefix_with("OR REPLACE").values(run_id=run_id, step=step, image=image["sha256"]))
+    connection.execute(statements.PUT_SNAPSHOT, {"run_id": run_id, "step": step, "image": image["sha256"]})
 
 
 def _insert_points(connection: Connection, run_id: int, points: Iterable[events.LossPoint]) -> None:
@@ -232,19 +264,18 @@ def _insert_points(connection: Connection, run_id: int, points: Iterable[events.
         if math.isfinite(point.content_loss + point.style_loss + point.tv_loss)
     ]
     if rows:
-        connection.execute(insert(LossPoint).prefix_with("OR REPLACE"), rows)
+        connection.execute(statements.PUT_POINT, rows)
 
 
 def _held(connection: Connection, owner: str, event: events.Event) -> int | None:
     """The run an event speaks of, if its (owner, attempt) still holds it."""
-    held = (Run.run_key == event.run_key, Run.state == "running", Run.owner == owner, Run.attempts == event.attempt)
-    return connection.execute(select(Run.id).where(*held)).scalar()
+    return connection.execute(statements.HELD, {"run_key": event.run_key, "owner": owner, "attempt": event.attempt}).scalar()
 
 
 def _settle(connection: Connection, run_id: int, state: str, **values: Any) -> None:
     """From running to a finished state; the caller has checked, in this transaction, that the run is held."""
     values |= {"state": state, "owner": None, "lease": None, "finished_at": time.time(), "finished_seq": _next_seq(connection)}
-    changed = connection.execute(update(Run).where(Run.id == run_id, Run.state == "running").values(**values))
+    changed = connection.execute(statements.UPDATE_RUNNING, {"which": run_id, **values})
     assert changed.rowcount == 1, f"run {run_id} was not running"
 
 
@@ -253,14 +284,12 @@ def _next_seq(connection: Connection) -> int:
 
     While a run is running it has one attempt that is, so this counts the attempts that have ended; both counts come from an index.
     """
-    running = connection.execute(select(func.count()).where(Run.state == "running")).scalar_one()
-    newest = connection.execute(select(func.max(Attempt.id))).scalar() or 0
-    highest = connection.execute(select(func.max(Run.finished_seq))).scalar() or 0
-    return max(newest - running, highest) + 1
+    counts = connection.execute(statements.COUNTS).one()
+    return int(max((counts.newest or 0) - counts.running, counts.highest or 0)) + 1
 
 
 def _update_attempt(connection: Connection, run_id: int, number: int, **values: Any) -> None:
-    connection.execute(update(Attempt).where(Attempt.run_id == run_id, Attempt.number == number).values(**values))
+    connection.execute(statements.UPDATE_ATTEMPT, {"which": run_id, "try": number, **values})
 
 
 def _close_attempt(connection: Connection, run_id: int, number: int, state: str, **values: Any) -> None:
@@ -268,25 +297,16 @@ def _close_attempt(connection: Connection, run_id: int, number: int, state: str,
 
 
 def _claim_one(connection: Connection, owner: str, row: Any) -> ClaimedRun:
-    now, number = time.time(), row.attempts + 1
-    connection.execute(
-        update(Run).where(Run.id == row.id).values(state="running", owner=owner, attempts=number, lease=now + LEASE_SECONDS, error=None)
-    )
-    connection.execute(insert(Attempt).values(run_id=row.id, number=number, owner=owner, created_at=now))
-    for table in (LossPoint, Snapshot):  # a new attempt starts at step 0
-        connection.execute(delete(table).where(table.run_id == row.id))
-    wanted = (
-        select(Sweep.name, Sweep.resources, Combination.alpha, Combination.beta, Combination.layers)
-        .join(Combination, Combination.sweep_id == Sweep.id)
-        .where(Combination.run_id == row.id, Sweep.state == "active")
-        .order_by(Sweep.priority.desc(), Sweep.id, Combination.position)
-        .limit(1)
-    )
-    first = connection.execute(wanted).one()
+    now, number, which = time.time(), row.attempts + 1, {"which": row.id}
+    taken = {"state": "running", "owner": owner, "attempts": number, "lease": now + LEASE_SECONDS, "error": None}
+    connection.execute(statements.UPDATE_RUN, which | taken)
+    connection.execute(statements.OPEN_ATTEMPT, {"run_id": row.id, "number": number, "owner": owner, "created_at": now})
+    if row.attempts:  # a new attempt starts at step 0
+        for statement in statements.FORGET:
+            connection.execute(statement, which)
+    first = connection.execute(statements.CLAIM, which).one()
     settings = words.RunSettings.from_canonical(row.settings)
-    images = connection.execute(
-        select(Image.sha256, Image.original_name, Image.height, Image.width).where(Image.sha256.in_(settings.pictures()))
-    ).all()
+    images = connection.execute(statements.PICTURES, {"pictures": list(settings.pictures())}).all()
     return ClaimedRun(
         run_id=row.id,
         run_key=row.run_key,

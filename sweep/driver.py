@@ -3,7 +3,7 @@
 import contextlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -97,13 +97,11 @@ class Driver:
         """
         try:
             while not stop():
-                self._fill()
+                self._turn(self._backend.events(POLL_SECONDS) if self._in_flight else [])
                 if not self._in_flight:
                     if drivers.try_to_end_idle(self._store.engine, self._owner):
                         return True
                     time.sleep(IDLE_SECONDS)  # a run was queued in this moment
-                for event in self._backend.events(POLL_SECONDS):
-                    self._take(event)
                 self._periodic()
             self._write_progress()
         except BaseException:
@@ -114,14 +112,22 @@ class Driver:
         drivers.resign(self._store.engine, self._owner)
         return False
 
-    def _fill(self) -> None:
-        """Claim up to the window: every slot busy, and a little more waiting, so that no slot waits for this loop."""
-        free = self._window() - len(self._in_flight)
-        if free <= 0:
-            return
-        for claimed in self._store.claim(self._owner, free):
+    def _turn(self, told: Sequence[Event], *, claim: bool = True) -> None:
+        """Record what was told, and claim up to the window, in one transaction: a commit costs more than all that is written in it.
+
+        Every slot is to be busy, and a little more waiting, so that no slot waits for this loop.
+        """
+        with self._store.batch(told):
+            accepted = [(event, *taken) for event in told if (taken := self._take(event))]
+            free = self._window() - len(self._in_flight) if claim else 0
+            claims = self._store.claim(self._owner, free) if free > 0 else []
+        for claimed in claims:
             self._in_flight[claimed.run_key, claimed.attempt] = InFlight(claimed=claimed, unwritten=[])
             self._backend.submit(request_of(claimed), claimed.resources)
+        for event, run, state in accepted:
+            if state is not None:
+                self._watcher.event(run.claimed, event, state)
+            self._check_nodes(event)
 
     def _window(self) -> int:
         # Without anything in flight there is nothing to ask for yet: claim one and learn what it needs.
@@ -131,24 +137,21 @@ class Driver:
         slots = self._backend.slots(newest.claimed.resources)
         return slots + max(1, slots // 4) if slots > 1 else 1
 
-    def _take(self, event: Event) -> None:
+    def _take(self, event: Event) -> tuple[InFlight, str | None] | None:
+        """Record an event; the run that it is of, and the state that this now has. Nothing for what is of no run in flight."""
         run = self._in_flight.get((event.run_key, event.attempt))
         if run is None:
-            return
+            return None
         run.heard = time.monotonic()
         if isinstance(event, Started):
             run.started = run.heard
         if isinstance(event, Progress):
             run.unwritten.extend(event.points)
-            if event.points:
-                self._watcher.event(run.claimed, event, "running")
-            return
+            return run, "running" if event.points else None
         state = self._record(run, event)
-        if state is not None:
-            self._watcher.event(run.claimed, event, state)
         if not isinstance(event, Started | Snapshot):
             del self._in_flight[event.run_key, event.attempt]
-        self._check_nodes(event)
+        return run, state
 
     def _record(self, run: InFlight, event: Event) -> str | None:
         """Write one event; the state that the run now has, or None if the attempt no longer held it."""
@@ -194,7 +197,7 @@ class Driver:
             broken = run.over_limit(now)
             if broken is not None:
                 self._backend.cancel(run_key, attempt)
-                self._take(Failed(run_key=run_key, attempt=attempt, kind="limit", error=broken))
+                self._turn([Failed(run_key=run_key, attempt=attempt, kind="limit", error=broken)], claim=False)
 
     def _write_progress(self) -> None:
         """The curves of all running runs, in one transaction."""
