@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from db.models import Attempt, Combination, Run, Sweep
-from db.store import queue_settled
+from db.rows import queue_settled
 
 _BATCH = 500
 

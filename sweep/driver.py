@@ -4,19 +4,18 @@ import contextlib
 import math
 import secrets
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
 
 from sqlalchemy.exc import DBAPIError
 
 from db import drivers, spending, steering
 from db.store import ClaimedRun, Store
+from sweep.backend import Backend, Watcher
 from sweep.errors import SurroundingsError, WorkspaceBusy
 from sweep.events import Checkpoint, Crashed, Diverged, Event, Failed, Finished, Preview, Progress, Snapshot, Started, Stopped
 from sweep.failures import Breaker, Nodes
-from sweep.in_flight import Flights, InFlight, Key, Task
+from sweep.in_flight import Flights, InFlight, Task
 from sweep.places import Ask, Room
-from sweep.request import RunRequest
 from sweep.tasks import bytes_needed, pack_size, packs, pixels_of, request_of
 
 PROGRESS_SECONDS = 1.0
@@ -37,52 +36,6 @@ MAX_UNSTARTED = 10
 """Workers that died in succession before they took up their run: that is the nodes' fault, and no other run would fare better."""
 
 
-class Backend(Protocol):
-    """Where runs are executed: Ray, or this process."""
-
-    address: str
-
-    def ask(self, resources: Mapping[str, Any]) -> Ask:
-        """What a run of these `resources` asks for, where it was left open whether it takes a GPU."""
-
-    def room(self, ask: Ask) -> Room:
-        """How many tasks that ask for this can work at once. Raises SurroundingsError if nobody answers any more."""
-
-    def submit(self, requests: Sequence[RunRequest], ask: Ask) -> None:
-        """Begin runs as one task; returns at once."""
-
-    def events(self, timeout: float) -> list[Event]:
-        """What the workers told since the last call, in order for each run; waits at most about `timeout` seconds."""
-
-    def ask_to_stop(self, keys: Set[Key]) -> None:
-        """These (run_key, attempt), and no others of those asked before, are to stop at their next step and say so."""
-
-    def cancel(self, run_key: str, attempt: int) -> None:
-        """End the task of a run, its worker with it if need be; nothing more is told of any run of it."""
-
-    def want(self, ask: Ask, number: int) -> None:
-        """So many tasks that ask for this could be at work at once; for a cluster that can start nodes."""
-
-    def avoid(self, places: Collection[str]) -> None:
-        """Hand nothing more to these nodes, as long as others have room."""
-
-    def stop(self) -> None:
-        """Stop what is running and let go; within seconds."""
-
-
-class Watcher(Protocol):
-    """Who is told how it goes: the terminal's progress bar, or JSON lines."""
-
-    def event(self, run: ClaimedRun, event: Event, state: str) -> None:
-        """An event that was accepted (a late one of a lost attempt is not told), and the state that the run now has."""
-
-    def tick(self, in_flight: int) -> None:
-        """Called a few times a second."""
-
-    def remark(self, sentence: str) -> None:
-        """Something that whoever watches should know: a sweep was paused, a node is avoided, nodes are waited for."""
-
-
 class Driver:
     """Serves one workspace through one back end until nothing is queued, or until it is told to stop."""
 
@@ -91,10 +44,11 @@ class Driver:
         self._flights = Flights()
         self._breaker, self._nodes, self._ledger = Breaker(), Nodes(), spending.Ledger()
         self._unstarted = 0.0
-        self._roomless: float | None = None  # since when nothing had room
+        self._stuck: tuple[ClaimedRun, Ask, Room] | None = None  # what no node has room for
+        self._roomless: float | None = None  # since when
         now = time.monotonic()
         self._last_heartbeat = self._last_progress = now
-        self._last_steering = self._last_want = self._last_fill = -math.inf
+        self._last_steering = self._last_want = self._last_claim = -math.inf
         self._hungry = True  # something ended, so there may be room
 
     def drive(self, stop: Callable[[], bool]) -> bool:
@@ -106,14 +60,11 @@ class Driver:
         """
         try:
             while not stop():
-                if self._hungry or time.monotonic() - self._last_fill >= POLL_SECONDS:
-                    self._fill()
+                self._turn(self._backend.events(POLL_SECONDS))
                 if not self._flights:
                     if drivers.try_to_end_idle(self._store.engine, self._owner):
                         return True
                     time.sleep(IDLE_SECONDS)  # a run was queued in this moment, or somebody may resume a sweep, or nodes may come
-                for event in self._backend.events(POLL_SECONDS):
-                    self._take(event)
                 self._periodic()
             self._leave()
         except BaseException:
@@ -124,18 +75,44 @@ class Driver:
         drivers.resign(self._store.engine, self._owner)
         return False
 
-    def _fill(self) -> None:
-        """Claim up to the window: every slot busy, and a little more waiting, so that no slot waits for this loop."""
-        self._hungry, self._last_fill = False, time.monotonic()
+    def _turn(self, told: Sequence[Event], *, claim: bool = True) -> None:
+        """Record what was told, and claim what there is room for, in one transaction: a commit costs more than what is written in it."""
+        packed: list[tuple[list[ClaimedRun], Ask]] = []
+        trouble: SurroundingsError | None = None
+        with self._store.batch(told):
+            accepted = [(event, *taken) for event in told if (taken := self._take(event))]
+            try:
+                packed = self._claim() if claim and self._is_time_to_claim() else []
+            except SurroundingsError as error:  # what was told is recorded nevertheless
+                trouble = error
+        for together, ask in packed:
+            self._submit(together, ask)
+        for event, run, state in accepted:
+            if state is not None:
+                self._watcher.event(run.claimed, event, state)
+            if isinstance(event, Started) or run.ended:
+                self._learn(run, event, state)
+        if trouble is not None:
+            raise trouble
+        if self._stuck is not None:
+            stuck, self._stuck = self._stuck, None
+            self._no_room(*stuck)
+
+    def _is_time_to_claim(self) -> bool:
+        return self._hungry or time.monotonic() - self._last_claim >= POLL_SECONDS
+
+    def _claim(self) -> list[tuple[list[ClaimedRun], Ask]]:
+        """Runs as tasks, up to the window: every slot busy, and a little more waiting, so that no slot waits for this loop."""
+        self._hungry, self._last_claim = False, time.monotonic()
         head = self._store.next_up()
         if head is None:
             self._roomless = None
-            return
+            return []
         ask = self._ask(head)
         room = self._backend.room(ask)
         if room.slots == 0:
-            self._no_room(head, ask, room)
-            return
+            self._stuck = head, ask, room
+            return []
         self._roomless = None
         window = room.slots + max(1, room.slots // 4) if room.slots > 1 else 1
         busy, size = self._flights.tasks(), self._size(head, ask)
@@ -143,12 +120,11 @@ class Driver:
             self._last_want = time.monotonic()
             self._backend.want(ask, min(MOST_WANTED, busy + math.ceil(self._store.queued() / size)))
         if window <= busy:
-            return
+            return []
         claimed = self._store.claim(self._owner, (window - busy) * size)
         asks = {run.run_key: self._ask(run) for run in claimed}
         sizes = {run.run_key: self._size(run, asks[run.run_key]) for run in claimed}
-        for together in packs(claimed, asks, sizes, room.slots - busy):
-            self._submit(together, asks[together[0].run_key])
+        return [(together, asks[together[0].run_key]) for together in packs(claimed, asks, sizes, room.slots - busy)]
 
     def _ask(self, run: ClaimedRun) -> Ask:
         ask = self._backend.ask(run.resources)
@@ -180,28 +156,25 @@ class Driver:
         self._roomless = None
         self._pause(head.sweep, room.why)
 
-    def _take(self, event: Event) -> None:
+    def _take(self, event: Event) -> tuple[InFlight, str | None] | None:
+        """Record an event; the run that it is of, and the state that this now has. Nothing for what is of no run in flight."""
         run = self._flights.get((event.run_key, event.attempt))
         if run is None:
-            return
+            return None
         run.heard = time.monotonic()
         if isinstance(event, Progress):
             run.unwritten.extend(event.points)
-            if event.points:
-                self._watcher.event(run.claimed, event, "running")
-            return
+            return run, "running" if event.points else None
         if isinstance(event, Preview):
             run.preview = event
-            return
+            return run, "running"
         if isinstance(event, Started):
             run.started, run.place = run.heard, event.place
         state = self._record(run, event)
-        if state is not None:
-            self._watcher.event(run.claimed, event, state)
         if not isinstance(event, Started | Snapshot | Checkpoint):
             self._flights.drop(run)
-            self._hungry = True
-            self._learn(run, event, state)
+            run.ended = self._hungry = True
+        return run, state
 
     def _record(self, run: InFlight, event: Event) -> str | None:
         """Write one event; the state that the run now has, or None if the attempt no longer held it."""
@@ -211,7 +184,9 @@ class Driver:
         if isinstance(event, Snapshot):
             return "running" if store.snapshot(owner, event) else None
         if isinstance(event, Checkpoint):
-            return "running" if store.checkpoint(owner, event) else None
+            kept = store.checkpoint(owner, event, run.unwritten)
+            run.unwritten.clear()
+            return "running" if kept else None
         if isinstance(event, Stopped):
             return store.stopped(owner, event, run.unwritten)
         if isinstance(event, Finished):
@@ -224,7 +199,7 @@ class Driver:
         return store.crashed(owner, event, run.need)
 
     def _learn(self, run: InFlight, event: Event, state: str | None) -> None:
-        """What an ending says of its sweep, of its node, and of the cluster."""
+        """What a start or an ending says of its sweep, of its node, and of the cluster."""
         reason = self._breaker.tripped(run.claimed.sweep, event, state or "")
         if reason:
             self._pause(run.claimed.sweep, reason)
@@ -280,7 +255,7 @@ class Driver:
             company = self._flights.company(run)
             idle = all(one.started is None for one in company) and all(one.key not in held for one in company)
             if idle or now - (run.asked_to_stop or now) > STOP_SECONDS:
-                self._end(run, "it was asked to stop")
+                self._end(run)
 
     def _end_overlong(self, now: float) -> None:
         for run in self._flights:
@@ -288,21 +263,22 @@ class Driver:
             if broken is None or self._flights.get(run.key) is None:  # ended with the one before it
                 continue
             if run.task.size == 1:
-                self._backend.cancel(*run.key)
-                self._take(Failed(run_key=run.key[0], attempt=run.key[1], kind="limit", error=broken))
+                told: list[Event] = [Failed(run_key=run.key[0], attempt=run.key[1], kind="limit", error=broken)]
             else:  # whose fault it is shows when each is alone
-                self._backend.cancel(*run.key)
-                for one in self._flights.company(run):
-                    self._take(Crashed(run_key=one.key[0], attempt=one.key[1], kind="crashed", error=f"its pack: {broken}", alone=False))
+                error = f"a pack of {run.task.size}: {broken}"
+                company = [one.key for one in self._flights.company(run)]
+                told = [Crashed(run_key=key, attempt=attempt, kind="crashed", error=error, alone=False) for key, attempt in company]
+            self._backend.cancel(*run.key)
+            self._turn(told, claim=False)
 
-    def _end(self, run: InFlight, why: str) -> None:
+    def _end(self, run: InFlight) -> None:
         """End a task that does not stop by itself, or has not begun; its runs are queued again where they are still held."""
         self._backend.cancel(*run.key)
-        for one in self._flights.company(run):
-            self._take(Stopped(run_key=one.key[0], attempt=one.key[1], step=0))
+        ended = [Stopped(run_key=one.key[0], attempt=one.key[1], step=one.claimed.start_step) for one in self._flights.company(run)]
+        self._turn(ended, claim=False)
 
     def _write_progress(self) -> None:
-        """The curves and newest pictures of all running runs, in one transaction each."""
+        """The curves and newest pictures of all running runs, in one transaction."""
         news, previews = [], []
         for run in self._flights:
             if run.unwritten:
@@ -311,8 +287,9 @@ class Driver:
             if run.preview is not None:
                 previews.append(run.preview)
                 run.preview = None
-        self._store.progress(self._owner, news)
-        self._store.preview(self._owner, previews)
+        with self._store.batch():
+            self._store.progress(self._owner, news)
+            self._store.preview(self._owner, previews)
 
     def _leave(self) -> None:
         """Let workers stop at their next step and hand in their states; whoever is slower than that goes on from an older one."""
@@ -320,19 +297,5 @@ class Driver:
         self._backend.ask_to_stop(started)
         until = time.monotonic() + LEAVE_SECONDS
         while time.monotonic() < until and any(run.key in started for run in self._flights):
-            for event in self._backend.events(POLL_SECONDS):
-                self._take(event)
+            self._turn(self._backend.events(POLL_SECONDS), claim=False)
         self._write_progress()
-
-
-class Silent:
-    """A watcher that shows nothing."""
-
-    def event(self, run: ClaimedRun, event: Event, state: str) -> None:
-        """Nothing."""
-
-    def tick(self, in_flight: int) -> None:
-        """Nothing."""
-
-    def remark(self, sentence: str) -> None:
-        """Nothing."""

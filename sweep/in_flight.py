@@ -42,6 +42,7 @@ class InFlight:
     started: float | None = None
     heard: float = 0.0
     asked_to_stop: float | None = None
+    ended: bool = False
 
     @property
     def key(self) -> Key:

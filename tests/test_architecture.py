@@ -75,8 +75,19 @@ MAY_KNOW = {
     "sweep.tasks": {"db", "sweep.places", "sweep.recipe", "sweep.request", "sweep.transfer"},
     "sweep.in_flight": {"db", "sweep.places", "sweep.events"},
     "sweep.failures": {"sweep.events"},
+    "sweep.backend": {"db", "sweep.in_flight", "sweep.places", "sweep.request", "sweep.events"},
     "sweep.driver": {
-        *("db", "sweep.tasks", "sweep.in_flight", "sweep.failures", "sweep.places", "sweep.events", "sweep.request", "sweep.errors"),
+        *(
+            "db",
+            "sweep.backend",
+            "sweep.tasks",
+            "sweep.in_flight",
+            "sweep.failures",
+            "sweep.places",
+            "sweep.events",
+            "sweep.request",
+            "sweep.errors",
+        ),
     },
     "sweep.calibrate": {
         "sweep.worker",

@@ -24,7 +24,7 @@ from sweep.errors import InputError, Interrupted
 from sweep.plan import Plan, own_weights
 
 if TYPE_CHECKING:
-    from sweep.driver import Backend
+    from sweep.backend import Backend
 
 
 @dataclass(frozen=True, kw_only=True)
