@@ -7,21 +7,25 @@ import contextlib
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, select, update
+from sqlalchemy import Connection, Engine, bindparam, func, select, update
 
 from db import statements
 from db.artifacts import Artifacts
 from db.drivers import LEASE_SECONDS
-from db.models import Driver, Run
+from db.models import Attempt, Driver, Run
 from db.queries import YARDSTICKS
 from sweep import combination as words
 from sweep import events
 
 MAX_WORKER_KILLS = 3
 """Attempts that started and killed their worker before a run is quarantined."""
+MAX_LOST = 10
+"""Attempts that went with their node before a run is quarantined: by then it is likely that the run takes the nodes with it."""
+MEMORY_AFTER_OOM = 2.0
+"""A run that a node had no memory for is tried once more where so many times as much is free."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +47,21 @@ class ClaimedRun:
     layers: str
     work: float
     content_size: tuple[int, int] | None = None
+    start_step: int = 0
+    alone: bool = False
+    memory_asked: float | None = None
+    gpus_asked: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """What an attempt was started with: its task and company, its share of a node, and what that costs."""
+
+    pack: str
+    pack_size: int = 1
+    cpus: float | None = None
+    gpus: float | None = None
+    price_per_hour: float | None = None
 
 
 class Store:
@@ -86,16 +105,22 @@ class Store:
         with self._transaction() as connection:
             if connection.execute(select(Driver.id).where(Driver.id == owner, Driver.ended_at.is_(None))).first() is None:
                 return []
-            queued = (
-                select(Run.id, Run.run_key, Run.attempts, Run.settings, Run.work)
-                .where(Run.state == "queued", Run.claimed())
-                .order_by(Run.priority.desc(), Run.id)
-                .limit(limit)
-            )
-            return [_claim_one(connection, owner, row) for row in connection.execute(queued).all()]
+            return [_claim_one(connection, owner, row) for row in connection.execute(_queue(limit)).all()]
 
-    def started(self, owner: str, event: events.Started) -> bool:
-        """Note where an attempt runs; False if it no longer holds its run."""
+    def next_up(self) -> ClaimedRun | None:
+        """The run that `claim` would give first, as it is: nothing is taken, its attempt is that of the last try. None: nothing waits."""
+        with self._transaction() as connection:
+            row = connection.execute(_queue(1)).first()
+            return None if row is None else _described(connection, row, row.attempts)
+
+    def queued(self) -> int:
+        """How many runs wait and are wanted."""
+        with self._transaction() as connection:
+            statement = select(func.count()).select_from(Run).where(Run.state == "queued", Run.wanted.is_not(None))
+            return connection.execute(statement).scalar_one()
+
+    def started(self, owner: str, event: events.Started, launch: Launch | None = None) -> bool:
+        """Note where an attempt runs, and with what; False if it no longer holds its run."""
         with self._transaction() as connection:
             run_id = _held(connection, owner, event)
             if run_id is not None:
@@ -104,6 +129,9 @@ class Store:
                     "pid": event.pid,
                     "device": event.device,
                     "versions": dict(event.versions),
+                    "place": event.place or None,
+                    "start_step": event.start_step,
+                    **(asdict(launch) if launch else {}),
                 }
                 _update_attempt(connection, run_id, event.attempt, started_at=time.time(), **values)
         return run_id is not None
@@ -126,6 +154,24 @@ class Store:
             if run_id is not None:
                 _insert_snapshot(connection, run_id, event.step, image)
         return run_id is not None
+
+    def preview(self, owner: str, previews: Sequence[events.Preview]) -> None:
+        """STUB."""
+
+    def checkpoint(self, owner: str, event: events.Checkpoint) -> bool:
+        """STUB."""
+        return True
+
+    def stopped(self, owner: str, event: events.Stopped, curve: Sequence[events.LossPoint] = ()) -> str | None:
+        """STUB."""
+        with self._transaction() as connection:
+            run_id = _held(connection, owner, event)
+            if run_id is None:
+                return None
+            _insert_points(connection, run_id, curve)
+            _close_attempt(connection, run_id, event.attempt, "cancelled", error=f"stopped after step {event.step}, as asked")
+            _queue_again(connection, run_id)
+        return "queued"
 
     def finished(self, owner: str, event: events.Finished, curve: Sequence[events.LossPoint] = ()) -> bool:
         """File first, row second: a done run always has its picture. False if the attempt no longer holds the run."""
@@ -171,44 +217,53 @@ class Store:
             )
         return True
 
-    def failed(self, owner: str, event: events.Failed, curve: Sequence[events.LossPoint] = ()) -> bool:
-        """The run itself failed: recorded with its traceback; `retry` queues it again."""
-        state = "oom" if event.kind == "oom" else "failed"
+    def failed(self, owner: str, event: events.Failed, curve: Sequence[events.LossPoint] = (), need: float = 0.0) -> str | None:
+        """The run itself failed: recorded with its traceback; `retry` queues it again. Out of memory it gets one more try with more.
+
+        need: bytes of memory that it was expected to take. Returns the run's new state, or None if the attempt no longer held it.
+        """
         with self._transaction() as connection:
             run_id = _held(connection, owner, event)
             if run_id is None:
-                return False
+                return None
             _insert_points(connection, run_id, curve)
+            values = {"kind": event.kind, "error": event.error, "traceback": event.traceback or None}
+            _close_attempt(connection, run_id, event.attempt, "oom" if event.kind == "oom" else "failed", **values)
+            if event.kind == "oom" and (more := _more_room(connection, run_id, event.attempt, need)):
+                _queue_again(connection, run_id, **more)
+                return "queued"
             _settle(connection, run_id, "failed", error=event.error)
-            _close_attempt(
-                connection,
-                run_id,
-                event.attempt,
-                state,
-                kind=event.kind,
-                error=event.error,
-                traceback=event.traceback or None,
-            )
-        return True
+        return "failed"
 
-    def crashed(self, owner: str, event: events.Crashed) -> str | None:
-        """A worker or a node died. The run is queued again; the third started attempt that killed its worker quarantines it.
+    def crashed(self, owner: str, event: events.Crashed, need: float = 0.0) -> str | None:
+        """A worker or a node died. The run is queued again, within bounds.
 
-        Returns the run's new state, or None if the attempt no longer held it.
+        The third started attempt that killed its worker quarantines it; members of a pack are first tried alone, and only that counts.
+        A lost node is no fault of the run's, though ten are too many. Where memory ran out it is tried once more with more of it; need:
+        bytes that it was expected to take. Returns the run's new state, or None if the attempt no longer held it.
         """
         with self._transaction() as connection:
             run_id = _held(connection, owner, event)
             if run_id is None:
                 return None
             _close_attempt(connection, run_id, event.attempt, event.kind, kind=event.kind, error=event.error)
-            kills = connection.execute(select(Run.killed_workers).where(Run.id == run_id)).scalar_one()
-            kills += int(event.kind != "lost" and event.started)
-            if kills >= MAX_WORKER_KILLS:
-                message = f"{kills} attempts killed their worker; the last: {event.error}"
-                _settle(connection, run_id, "quarantined", error=message, killed_workers=kills)
-                return "quarantined"
-            queued = {"state": "queued", "owner": None, "lease": None, "killed_workers": kills}
-            connection.execute(update(Run).where(Run.id == run_id).values(**queued))
+            row = connection.execute(select(Run.killed_workers, Run.lost).where(Run.id == run_id)).one()
+            if event.kind == "lost":
+                if row.lost + 1 >= MAX_LOST:
+                    message = f"{row.lost + 1} nodes were lost while they worked on it; the last: {event.error}"
+                    _settle(connection, run_id, "quarantined", error=message, lost=row.lost + 1)
+                    return "quarantined"
+                _queue_again(connection, run_id, lost=row.lost + int(event.started))
+            elif not event.alone:
+                _queue_again(connection, run_id, **({"alone": True} if event.started else {}))
+            elif event.kind == "oom":
+                more = _more_room(connection, run_id, event.attempt, need)
+                if not more:
+                    _settle(connection, run_id, "failed", error=f"{event.error}; it was tried with more memory before")
+                    return "failed"
+                _queue_again(connection, run_id, **more)
+            else:
+                return _killed(connection, run_id, event, row.killed_workers + int(event.started))
         return "queued"
 
     def retry(self, run_ids: Sequence[int]) -> int:
@@ -228,6 +283,31 @@ class Store:
             "original_name": None,
             "thumbnail": thumbnail,
         }
+
+
+def _killed(connection: Connection, run_id: int, event: events.Crashed, kills: int) -> str:
+    if kills >= MAX_WORKER_KILLS:
+        message = f"{kills} attempts killed their worker; the last: {event.error}"
+        _settle(connection, run_id, "quarantined", error=message, killed_workers=kills)
+        return "quarantined"
+    _queue_again(connection, run_id, killed_workers=kills)
+    return "queued"
+
+
+def _queue_again(connection: Connection, run_id: int, **values: Any) -> None:
+    """From running to queued; the caller has checked, in this transaction, that the run is held."""
+    connection.execute(update(Run).where(Run.id == run_id).values(state="queued", owner=None, lease=None, **values))
+
+
+def _more_room(connection: Connection, run_id: int, number: int, need: float) -> dict[str, float] | None:
+    """What to ask for after memory ran out: on a GPU twice the share until it has one alone, else once more memory of the node."""
+    run = connection.execute(select(Run.memory_asked, Run.gpus_asked).where(Run.id == run_id)).one()
+    held = select(Attempt.gpus, Attempt.device).where(Attempt.run_id == run_id, Attempt.number == number)
+    gpus, device = connection.execute(held).one()
+    share = run.gpus_asked or gpus or 0.0
+    if device is not None and device.startswith("cuda"):
+        return {"gpus_asked": min(1.0, 2 * share)} if 0 < share < 1 else None
+    return {"memory_asked": MEMORY_AFTER_OOM * need} if need > 0 and run.memory_asked is None else None
 
 
 def _lines(notes: Sequence[str]) -> str | None:
@@ -296,6 +376,13 @@ def _close_attempt(connection: Connection, run_id: int, number: int, state: str,
     _update_attempt(connection, run_id, number, state=state, finished_at=time.time(), **values)
 
 
+def _queue(limit: int) -> Any:
+    """Queued runs that an active sweep wants: by their own priority, then by that of their sweeps, then by age."""
+    columns = (Run.id, Run.run_key, Run.attempts, Run.settings, Run.work, Run.alone, Run.memory_asked, Run.gpus_asked)
+    wanted = select(*columns).where(Run.state == "queued", Run.wanted.is_not(None))
+    return wanted.order_by(Run.priority.desc(), Run.wanted.desc(), Run.id).limit(limit)
+
+
 def _claim_one(connection: Connection, owner: str, row: Any) -> ClaimedRun:
     now, number, which = time.time(), row.attempts + 1, {"which": row.id}
     taken = {"state": "running", "owner": owner, "attempts": number, "lease": now + LEASE_SECONDS, "error": None}
@@ -304,7 +391,12 @@ def _claim_one(connection: Connection, owner: str, row: Any) -> ClaimedRun:
     if row.attempts:  # a new attempt starts at step 0
         for statement in statements.FORGET:
             connection.execute(statement, which)
-    first = connection.execute(statements.CLAIM, which).one()
+    return _described(connection, row, number)
+
+
+def _described(connection: Connection, row: Any, number: int) -> ClaimedRun:
+    """A row of the queue with everything that its attempt of that number needs to know."""
+    first = connection.execute(statements.CLAIM, {"which": row.id}).one()
     settings = words.RunSettings.from_canonical(row.settings)
     images = connection.execute(statements.PICTURES, {"pictures": list(settings.pictures())}).all()
     return ClaimedRun(
@@ -319,6 +411,9 @@ def _claim_one(connection: Connection, owner: str, row: Any) -> ClaimedRun:
         beta=first.beta,
         layers=first.layers,
         work=row.work,
+        alone=row.alone,
+        memory_asked=row.memory_asked,
+        gpus_asked=row.gpus_asked,
         content_size=next(((image.height, image.width) for image in images if image.sha256 == settings.content), None),
     )
 
@@ -330,6 +425,10 @@ def queue_settled(connection: Connection, run_ids: Sequence[int], states: tuple[
         "finished_seq": None,
         "finished_at": None,
         "killed_workers": 0,
+        "lost": 0,
+        "alone": False,
+        "memory_asked": None,
+        "gpus_asked": None,
         "steps": None,
         "seconds": None,
     }

@@ -1,24 +1,38 @@
 """The loop that hands out runs and records what comes back. Knows no Ray: where runs are executed is behind `Backend`."""
 
 import contextlib
-import json
+import math
+import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from typing import Any, Protocol
 
 from sqlalchemy.exc import DBAPIError
 
-from db import drivers
+from db import drivers, steering
 from db.store import ClaimedRun, Store
 from sweep.errors import SurroundingsError, WorkspaceBusy
-from sweep.events import Crashed, Diverged, Event, Failed, Finished, LossPoint, Progress, Snapshot, Started
-from sweep.recipe import run_recipe
+from sweep.events import Checkpoint, Crashed, Diverged, Event, Failed, Finished, Preview, Progress, Snapshot, Started, Stopped
+from sweep.failures import Breaker, Nodes
+from sweep.in_flight import Flights, InFlight, Key, Task
 from sweep.request import RunRequest
+from sweep.tasks import Ask, Room, bytes_needed, pack_size, packs, pixels_of, request_of
 
 PROGRESS_SECONDS = 1.0
 POLL_SECONDS = 0.25
 IDLE_SECONDS = 0.5
+STEER_SECONDS = 0.5
+"""How often it looks whether somebody has paused or cancelled what is running."""
+STOP_SECONDS = 60.0
+"""A worker that was asked to stop and has not after so long is ended; one step of a large picture may take long."""
+LEAVE_SECONDS = 2.5
+"""For what workers still have to say when the driver itself is told to stop."""
+WANT_SECONDS = 5.0
+MOST_WANTED = 1000
+"""Tasks that an autoscaler is asked for at once; how many nodes that may become is said in the cluster's own file."""
+NODES_MINUTES = 15.0
+"""How long a cluster may take to bring up a node that has room for a sweep's runs."""
+ENDINGS = (Finished, Diverged, Failed, Stopped, Crashed)
 MAX_UNSTARTED = 10
 """Workers that died in succession before they took up their run: that is the nodes' fault, and no other run would fare better."""
 
@@ -28,17 +42,29 @@ class Backend(Protocol):
 
     address: str
 
-    def slots(self, resources: Mapping[str, Any]) -> int:
-        """How many runs that ask for these resources can work at once. Raises SurroundingsError if none can."""
+    def ask(self, resources: Mapping[str, Any]) -> Ask:
+        """What a run of these `resources` asks for, where it was left open whether it takes a GPU."""
 
-    def submit(self, request: RunRequest, resources: Mapping[str, Any]) -> None:
-        """Begin a run; returns at once."""
+    def room(self, ask: Ask) -> Room:
+        """How many tasks that ask for this can work at once. Raises SurroundingsError if nobody answers any more."""
+
+    def submit(self, requests: Sequence[RunRequest], ask: Ask) -> None:
+        """Begin runs as one task; returns at once."""
 
     def events(self, timeout: float) -> list[Event]:
         """What the workers told since the last call, in order for each run; waits at most about `timeout` seconds."""
 
+    def ask_to_stop(self, keys: Set[Key]) -> None:
+        """These (run_key, attempt), and no others of those asked before, are to stop at their next step and say so."""
+
     def cancel(self, run_key: str, attempt: int) -> None:
-        """End one run that has started, its worker with it if need be; nothing more is told of it."""
+        """End the task of a run, its worker with it if need be; nothing more is told of any run of it."""
+
+    def want(self, ask: Ask, number: int) -> None:
+        """So many tasks that ask for this could be at work at once; for a cluster that can start nodes."""
+
+    def avoid(self, places: Collection[str]) -> None:
+        """Hand nothing more to these nodes, as long as others have room."""
 
     def stop(self) -> None:
         """Stop what is running and let go; within seconds."""
@@ -53,40 +79,23 @@ class Watcher(Protocol):
     def tick(self, in_flight: int) -> None:
         """Called a few times a second."""
 
-
-@dataclass(kw_only=True)
-class InFlight:
-    """A claimed run, and the part of its curve that is not yet in the database. Times are those of `time.monotonic`."""
-
-    claimed: ClaimedRun
-    unwritten: list[LossPoint]
-    started: float | None = None
-    heard: float = 0.0
-
-    def over_limit(self, now: float) -> str | None:
-        """Which limit of its sweep's file the run has broken, as a sentence; None while it keeps to them."""
-        limits = self.claimed.resources.get("limits") or {}
-        if self.started is None:
-            return None
-        for name, since, what in (("run_minutes", self.started, "ran"), ("silent_minutes", self.heard, "was silent")):
-            minutes = limits.get(name)
-            if minutes is not None and now - since > 60 * minutes:
-                return f"it {what} for more than limits.{name}: {minutes:g}, and was ended. Raise the limit, or lower size or steps."
-        return None
+    def remark(self, sentence: str) -> None:
+        """Something that whoever watches should know: a sweep was paused, a node is avoided, nodes are waited for."""
 
 
 class Driver:
     """Serves one workspace through one back end until nothing is queued, or until it is told to stop."""
 
     def __init__(self, store: Store, backend: Backend, owner: str, watcher: Watcher) -> None:
-        self._store = store
-        self._backend = backend
-        self._owner = owner
-        self._watcher = watcher
-        self._in_flight: dict[tuple[str, int], InFlight] = {}
-        self._unstarted = 0
-        self._last_heartbeat = time.monotonic()
-        self._last_progress = time.monotonic()
+        self._store, self._backend, self._owner, self._watcher = store, backend, owner, watcher
+        self._flights = Flights()
+        self._breaker, self._nodes = Breaker(), Nodes()
+        self._unstarted = 0.0
+        self._roomless: float | None = None  # since when nothing had room
+        now = time.monotonic()
+        self._last_heartbeat = self._last_progress = now
+        self._last_steering = self._last_want = self._last_fill = -math.inf
+        self._hungry = True  # something ended, so there may be room
 
     def drive(self, stop: Callable[[], bool]) -> bool:
         """Run everything that active sweeps want; True when all is settled, False when `stop` said so.
@@ -97,13 +106,15 @@ class Driver:
         """
         try:
             while not stop():
-                self._turn(self._backend.events(POLL_SECONDS) if self._in_flight else [])
-                if not self._in_flight:
+                if self._hungry or time.monotonic() - self._last_fill >= POLL_SECONDS:
+                    self._fill()
+                if not self._flights:
                     if drivers.try_to_end_idle(self._store.engine, self._owner):
                         return True
-                    time.sleep(IDLE_SECONDS)  # a run was queued in this moment
+                    time.sleep(IDLE_SECONDS)  # a run was queued in this moment, or somebody may resume a sweep, or nodes may come
+                self._take(self._backend.events(POLL_SECONDS))
                 self._periodic()
-            self._write_progress()
+            self._leave()
         except BaseException:
             # What ended the loop (a full disk, say) may defeat this too and must not be hidden; the next driver finds leftovers itself.
             with contextlib.suppress(DBAPIError):
@@ -112,73 +123,142 @@ class Driver:
         drivers.resign(self._store.engine, self._owner)
         return False
 
-    def _turn(self, told: Sequence[Event], *, claim: bool = True) -> None:
-        """Record what was told, and claim up to the window, in one transaction: a commit costs more than all that is written in it.
+    def _fill(self) -> None:
+        """Claim up to the window: every slot busy, and a little more waiting, so that no slot waits for this loop."""
+        self._hungry, self._last_fill = False, time.monotonic()
+        with self._store.batch():  # one look and one claim; what was claimed is handed out once that is sure
+            head = self._store.next_up()
+            if head is None:
+                self._roomless = None
+                return
+            ask = self._ask(head)
+            room = self._backend.room(ask)
+            claimed = self._claim(head, ask, room) if room.slots else []
+        if room.slots == 0:
+            self._no_room(head, ask, room)
+            return
+        self._roomless = None
+        free = room.slots - self._flights.tasks()
+        asks = {run.run_key: self._ask(run) for run in claimed}
+        sizes = {run.run_key: self._size(run, asks[run.run_key]) for run in claimed}
+        for together in packs(claimed, asks, sizes, free):
+            self._submit(together, asks[together[0].run_key])
 
-        Every slot is to be busy, and a little more waiting, so that no slot waits for this loop.
-        """
+    def _claim(self, head: ClaimedRun, ask: Ask, room: Room) -> list[ClaimedRun]:
+        window = room.slots + max(1, room.slots // 4) if room.slots > 1 else 1
+        busy, size = self._flights.tasks(), self._size(head, ask)
+        if time.monotonic() - self._last_want >= WANT_SECONDS:
+            self._last_want = time.monotonic()
+            self._backend.want(ask, min(MOST_WANTED, busy + math.ceil(self._store.queued() / size)))
+        return self._store.claim(self._owner, (window - busy) * size) if window > busy else []
+
+    def _ask(self, run: ClaimedRun) -> Ask:
+        ask = self._backend.ask(run.resources)
+        memory = run.memory_asked or ask.memory
+        return Ask(cpus=ask.cpus, gpus=run.gpus_asked if run.gpus_asked and ask.gpus else ask.gpus, memory=memory)
+
+    def _size(self, run: ClaimedRun, ask: Ask) -> int:
+        return 1 if run.alone else pack_size(run.resources, ask.gpus, pixels_of(run))
+
+    def _submit(self, together: Sequence[ClaimedRun], ask: Ask) -> None:
+        price = together[0].resources.get("price_per_hour")
+        share = None if price is None else float(price) / len(together)
+        task = Task(name=f"p-{secrets.token_hex(6)}", ask=ask, size=len(together), price_per_hour=share)
+        for run in together:
+            self._flights.add(InFlight(claimed=run, task=task, need=bytes_needed(run)))
+        self._backend.submit([request_of(run) for run in together], ask)
+
+    def _no_room(self, head: ClaimedRun, ask: Ask, room: Room) -> None:
+        """No node has room for what comes next. Nodes may come; where they do not, that sweep waits and the others go on."""
+        now = time.monotonic()
+        if room.may_grow:
+            self._backend.want(ask, 1)
+            if self._roomless is None:
+                self._roomless = now
+                self._watcher.remark(f"{room.why} Waiting up to {NODES_MINUTES:.0f} minutes for one that has.")
+            if now - self._roomless < 60 * NODES_MINUTES:
+                return
+        if self._flights:  # a node that is avoided or lost may be all there was; what runs may yet say more
+            return
+        self._roomless = None
+        self._pause(head.sweep, room.why)
+
+    def _take(self, told: Sequence[Event]) -> None:
+        """Record what was told in one transaction; only then is anybody told of it, and the driver learns from it."""
         with self._store.batch(told):
-            accepted = [(event, *taken) for event in told if (taken := self._take(event))]
-            free = self._window() - len(self._in_flight) if claim else 0
-            claims = self._store.claim(self._owner, free) if free > 0 else []
-        for claimed in claims:
-            self._in_flight[claimed.run_key, claimed.attempt] = InFlight(claimed=claimed, unwritten=[])
-            self._backend.submit(request_of(claimed), claimed.resources)
-        for event, run, state in accepted:
+            heard = [taken for event in told if (taken := self._hear(event))]
+        for run, event, state in heard:
             if state is not None:
                 self._watcher.event(run.claimed, event, state)
-            self._check_nodes(event)
+            if isinstance(event, ENDINGS):
+                self._hungry = True
+                self._learn(run, event, state)
 
-    def _window(self) -> int:
-        # Without anything in flight there is nothing to ask for yet: claim one and learn what it needs.
-        if not self._in_flight:
-            return 1
-        newest = next(reversed(self._in_flight.values()))
-        slots = self._backend.slots(newest.claimed.resources)
-        return slots + max(1, slots // 4) if slots > 1 else 1
-
-    def _take(self, event: Event) -> tuple[InFlight, str | None] | None:
-        """Record an event; the run that it is of, and the state that this now has. Nothing for what is of no run in flight."""
-        run = self._in_flight.get((event.run_key, event.attempt))
+    def _hear(self, event: Event) -> tuple[InFlight, Event, str | None] | None:
+        """Record one event; the run in flight that it is of, and the state that this now has if anybody is to be told."""
+        run = self._flights.get((event.run_key, event.attempt))
         if run is None:
             return None
         run.heard = time.monotonic()
-        if isinstance(event, Started):
-            run.started = run.heard
         if isinstance(event, Progress):
             run.unwritten.extend(event.points)
-            return run, "running" if event.points else None
+            return run, event, "running" if event.points else None
+        if isinstance(event, Preview):
+            run.preview = event
+            return run, event, None
+        if isinstance(event, Started):
+            run.started, run.place = run.heard, event.place
         state = self._record(run, event)
-        if not isinstance(event, Started | Snapshot):
-            del self._in_flight[event.run_key, event.attempt]
-        return run, state
+        if isinstance(event, ENDINGS):
+            self._flights.drop(run)
+        return run, event, state
 
     def _record(self, run: InFlight, event: Event) -> str | None:
         """Write one event; the state that the run now has, or None if the attempt no longer held it."""
+        store, owner = self._store, self._owner
         if isinstance(event, Started):
-            return "running" if self._store.started(self._owner, event) else None
+            return "running" if store.started(owner, event, run.task.launch()) else None
         if isinstance(event, Snapshot):
-            return "running" if self._store.snapshot(self._owner, event) else None
+            return "running" if store.snapshot(owner, event) else None
+        if isinstance(event, Checkpoint):
+            return "running" if store.checkpoint(owner, event) else None
+        if isinstance(event, Stopped):
+            return store.stopped(owner, event, run.unwritten)
         if isinstance(event, Finished):
-            return "done" if self._store.finished(self._owner, event, run.unwritten) else None
+            return "done" if store.finished(owner, event, run.unwritten) else None
         if isinstance(event, Diverged):
-            return "diverged" if self._store.diverged(self._owner, event, run.unwritten) else None
+            return "diverged" if store.diverged(owner, event, run.unwritten) else None
         if isinstance(event, Failed):
-            return "failed" if self._store.failed(self._owner, event, run.unwritten) else None
+            return store.failed(owner, event, run.unwritten, run.need)
         assert isinstance(event, Crashed)
-        return self._store.crashed(self._owner, event)
+        return store.crashed(owner, event, run.need)
 
-    def _check_nodes(self, event: Event) -> None:
-        """Crashes before the start are never counted against a run, so something else must end them."""
-        if isinstance(event, Started):
+    def _learn(self, run: InFlight, event: Event, state: str | None) -> None:
+        """What an ending says of its sweep, of its node, and of the cluster."""
+        reason = self._breaker.tripped(run.claimed.sweep, event, state or "")
+        if reason:
+            self._pause(run.claimed.sweep, reason)
+        if self._nodes.note(run.place, event):
+            self._watcher.remark(
+                f"{self._nodes.killed_on()[run.place]} runs lost their workers on the node {run.place}; it is avoided now."
+            )
+            self._backend.avoid(self._nodes.bad())
+        if not isinstance(event, Crashed) or event.started:
             self._unstarted = 0
-        elif isinstance(event, Crashed) and not event.started and event.kind != "lost":
-            self._unstarted += 1
+        elif event.kind != "lost":  # never counted against a run, so something else must end it
+            self._unstarted += 1 / run.task.size
             if self._unstarted >= MAX_UNSTARTED:
                 raise SurroundingsError(
-                    f"{self._unstarted} workers in succession ended before they took up a run; the last: {event.error}. "
+                    f"{MAX_UNSTARTED} workers in succession ended before they took up a run; the last: {event.error}. "
                     "Check that every node has the same Python, Ray and stylesweep as this one."
                 )
+
+    def _pause(self, sweep: str, reason: str) -> None:
+        with self._store.engine.begin() as connection:
+            sweep_id = steering.sweep_id(connection, sweep)
+            paused = steering.pause(connection, sweep_id, reason)
+        if paused:
+            self._watcher.remark(f"{sweep} is paused: {reason}")
 
     def _periodic(self) -> None:
         now = time.monotonic()
@@ -189,41 +269,65 @@ class Driver:
         if now - self._last_progress >= PROGRESS_SECONDS:
             self._last_progress = now
             self._write_progress()
+        if now - self._last_steering >= STEER_SECONDS:
+            self._last_steering = now
+            self._steer(now)
         self._end_overlong(now)
-        self._watcher.tick(len(self._in_flight))
+        self._watcher.tick(len(self._flights))
+
+    def _steer(self, now: float) -> None:
+        """Whatever nobody wants any more is to stop: its sweep was paused or cancelled, or it was itself."""
+        with self._store.engine.begin() as connection:
+            held = steering.held(connection, self._owner)
+        unwanted = [run for run in self._flights if run.key not in held]
+        for run in unwanted:
+            run.asked_to_stop = run.asked_to_stop or now
+        self._backend.ask_to_stop({run.key for run in unwanted})
+        for run in unwanted:
+            company = self._flights.company(run)
+            idle = all(one.started is None for one in company) and all(one.key not in held for one in company)
+            if idle or now - (run.asked_to_stop or now) > STOP_SECONDS:
+                self._end(run, "it was asked to stop")
 
     def _end_overlong(self, now: float) -> None:
-        for (run_key, attempt), run in list(self._in_flight.items()):
+        for run in self._flights:
             broken = run.over_limit(now)
-            if broken is not None:
-                self._backend.cancel(run_key, attempt)
-                self._turn([Failed(run_key=run_key, attempt=attempt, kind="limit", error=broken)], claim=False)
+            if broken is None or self._flights.get(run.key) is None:  # ended with the one before it
+                continue
+            if run.task.size == 1:
+                self._backend.cancel(*run.key)
+                self._take([Failed(run_key=run.key[0], attempt=run.key[1], kind="limit", error=broken)])
+            else:  # whose fault it is shows when each is alone
+                self._backend.cancel(*run.key)
+                why, company = f"its pack: {broken}", self._flights.company(run)
+                self._take([Crashed(run_key=one.key[0], attempt=one.key[1], kind="crashed", error=why, alone=False) for one in company])
+
+    def _end(self, run: InFlight, why: str) -> None:
+        """End a task that does not stop by itself, or has not begun; its runs are queued again where they are still held."""
+        self._backend.cancel(*run.key)
+        self._take([Stopped(run_key=one.key[0], attempt=one.key[1], step=0) for one in self._flights.company(run)])
 
     def _write_progress(self) -> None:
-        """The curves of all running runs, in one transaction."""
-        news = []
-        for (run_key, attempt), run in self._in_flight.items():
+        """The curves and newest pictures of all running runs, in one transaction each."""
+        news, previews = [], []
+        for run in self._flights:
             if run.unwritten:
-                news.append(Progress(run_key=run_key, attempt=attempt, points=tuple(run.unwritten)))
+                news.append(Progress(run_key=run.key[0], attempt=run.key[1], points=tuple(run.unwritten)))
                 run.unwritten.clear()
+            if run.preview is not None:
+                previews.append(run.preview)
+                run.preview = None
         self._store.progress(self._owner, news)
+        self._store.preview(self._owner, previews)
 
-
-def request_of(claimed: ClaimedRun) -> RunRequest:
-    """What a worker is handed for a claimed run, the recipe for its picture's file included."""
-    resources = claimed.resources
-    snapshots = resources.get("snapshots", 0)
-    return RunRequest(
-        run_key=claimed.run_key,
-        attempt=claimed.attempt,
-        settings=claimed.settings,
-        device=str(resources.get("device", "auto")),
-        gpus=float(resources.get("gpus") or 0.0),
-        threads=max(1, int(resources.get("cpus", 1))),
-        text={"stylesweep": json.dumps(run_recipe(claimed), ensure_ascii=False, allow_nan=False)},
-        content_size=claimed.content_size,
-        snapshots=snapshots if isinstance(snapshots, int) else frozenset(snapshots),
-    )
+    def _leave(self) -> None:
+        """Let workers stop at their next step and hand in their states; whoever is slower than that goes on from an older one."""
+        started = {run.key for run in self._flights if run.started is not None}
+        self._backend.ask_to_stop(started)
+        until = time.monotonic() + LEAVE_SECONDS
+        while time.monotonic() < until and any(run.key in started for run in self._flights):
+            self._take(self._backend.events(POLL_SECONDS))
+        self._write_progress()
 
 
 class Silent:
@@ -233,4 +337,7 @@ class Silent:
         """Nothing."""
 
     def tick(self, in_flight: int) -> None:
+        """Nothing."""
+
+    def remark(self, sentence: str) -> None:
         """Nothing."""

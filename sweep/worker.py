@@ -39,7 +39,7 @@ class _Member:
     ended: bool = False
 
 
-def run(requests: Sequence[RunRequest], inputs: Inputs) -> Iterator[Event]:
+def run(requests: Sequence[RunRequest], inputs: Inputs, stop: object = None) -> Iterator[Event]:
     """Optimise each request and tell of it: Started, Progress and Snapshots, then one of Finished, Diverged or Failed.
 
     Those that make one pack (stylize.pack_key) go through the network together: that fills a GPU with small pictures. The failure

@@ -87,6 +87,10 @@ class Terminal:
         """Redraw the live line."""
         self._bar.show(self._done, self._news())
 
+    def remark(self, sentence: str) -> None:
+        """A line of its own."""
+        self._bar.console.print(printable(sentence), soft_wrap=True)
+
     def _news(self) -> str:
         left = f"{amount_of_time(self._seconds_left())} left" if self._total_work else ""
         newest = max(self._last.values(), key=lambda point: point.step, default=None)
@@ -132,6 +136,10 @@ class JsonLines:
 
     def tick(self, in_flight: int) -> None:
         """Nothing."""
+
+    def remark(self, sentence: str) -> None:
+        """An event of its own."""
+        print(json.dumps({"event": "remark", "text": sentence}), flush=True)
 
 
 def _title(run: ClaimedRun) -> str:

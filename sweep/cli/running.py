@@ -24,13 +24,11 @@ from sweep.inputs import InputFile, inspect_inputs
 from sweep.masks import inspect_masks
 from sweep.plan import CPU_RATE, GPU_RATE, Plan, Speed, make_plan, own_weights, picture_sizes
 from sweep.spec import SweepSpec, load_spec
+from sweep.tasks import WORKER_BYTES
 from sweep.transfer.presets import network_info
 
 if TYPE_CHECKING:
     from sweep.driver import Backend
-
-WORKER_BYTES = 450_000_000
-"""Of a worker beside its run: Python, torch, the yardsticks' network and what is kept for other runs; measured with the demo's sweep."""
 
 
 @dataclass(frozen=True, kw_only=True)
