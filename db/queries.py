@@ -37,6 +37,7 @@ class SweepRow:
     combinations: int
     runs: int
     states: Mapping[str, int]
+    reason: str | None = None
     best_thumbnail: str | None = None
 
     @property
@@ -141,7 +142,7 @@ def _sweep_row(connection: Connection, sweep: Any, counts: Mapping[str, tuple[in
         .limit(1)
     )
     return SweepRow(
-        **{name: getattr(sweep, name) for name in ("id", "name", "state", "created_at", "spec_path")},
+        **{name: getattr(sweep, name) for name in ("id", "name", "state", "reason", "created_at", "spec_path")},
         combinations=sum(combinations for _, combinations in counts.values()),
         runs=sum(runs for runs, _ in counts.values()),
         states={state: counts[state][0] for state in RUN_STATES if state in counts},

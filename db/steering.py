@@ -22,6 +22,11 @@ def sweep_id(connection: Connection, name: str) -> int:
     return connection.execute(select(Sweep.id).where(Sweep.name == name)).scalar_one()
 
 
+def name_of(connection: Connection, sweep_id: int) -> str:
+    """What a sweep is called."""
+    return connection.execute(select(Sweep.name).where(Sweep.id == sweep_id)).scalar_one()
+
+
 def _refresh(connection: Connection, run_ids: Sequence[int]) -> None:
     highest = (
         select(func.max(Sweep.priority))

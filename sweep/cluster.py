@@ -1,15 +1,9 @@
-"""Runs on Ray: each task is a stream of events around `worker.run`, of one run or of a pack of them.
-
-Why it is as it is (docs/design.md, section 5): max_calls=0, because a GPU task loses its process after every call by default, and
-the network with it; max_retries=0, because Ray's replay of a stream drops what a second attempt yields in the first one's
-positions, so the driver owns retries; weights and pictures as numpy, nested in a dict, so that a task begins before they have
-travelled and a process that has cached what it needs never fetches them.
-"""
+"""The driver's side of Ray: a back end whose tasks are streams of events, each of one run or of a pack of them (`cluster_task`)."""
 
 import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,88 +26,18 @@ from ray.exceptions import (
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sweep import worker
+from sweep.cluster_task import Key, PictureKey, StopList, StoredInputs, WeightsKey, run_task
 from sweep.errors import StylesweepError, SurroundingsError
 from sweep.events import Crashed, Diverged, Event, Failed, Finished, Started, Stopped
+from sweep.places import Ask, Room
 from sweep.request import Inputs, RunRequest, masks_of, pictures_of
-from sweep.tasks import Ask, Room
 from sweep.transfer import yardsticks
 from sweep.transfer.presets import NETWORKS
-from sweep.transfer.weights import Weights
 
 PICTURES_KEPT = 64
 """Shrunk input pictures in the object store beyond those in flight."""
 NODES_SECONDS = 1.0
 """How long what the cluster said of its nodes is believed."""
-
-PictureKey = tuple[str, int]
-WeightsKey = tuple[str, str]
-Key = tuple[str, int]
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoredInputs:
-    """A worker's view of its inputs: references, fetched only when a cache of the process lacks them."""
-
-    pictures: Mapping[PictureKey, "ObjectRef[np.ndarray]"]
-    networks: Mapping[WeightsKey, "ObjectRef[dict[str, Any]]"]
-    masks: Mapping[PictureKey, "ObjectRef[np.ndarray]"] = field(default_factory=dict)
-
-    def pixels(self, sha256: str, long_side: int) -> np.ndarray:
-        """Zero-copy and read-only within a node."""
-        return ray.get(self.pictures[sha256, long_side])
-
-    def mask(self, sha256: str, long_side: int) -> np.ndarray:
-        """As `pixels`."""
-        return ray.get(self.masks[sha256, long_side])
-
-    def weights(self, network: str, network_hash: str) -> Weights:
-        """Once per process: the worker keeps the network it builds from it."""
-        stored = ray.get(self.networks[network, network_hash])
-        return Weights(network=network, arrays=stored["arrays"], content_hash=stored["content_hash"])
-
-
-class _StopList:
-    """An actor beside the driver: which attempts are to stop. Workers ask it; nothing waits for its answer."""
-
-    def __init__(self) -> None:
-        self._keys: frozenset[Key] = frozenset()
-
-    def replace(self, keys: frozenset[Key]) -> None:
-        self._keys = keys
-
-    def asked(self, keys: frozenset[Key]) -> frozenset[Key]:
-        return self._keys & keys
-
-
-class Asked:
-    """A worker's side of the stop list: called between steps, it gives what it knows and asks anew; it never waits."""
-
-    def __init__(self, stop_list: Any, keys: Iterable[Key]) -> None:
-        self._stop_list, self._keys = stop_list, frozenset(keys)
-        self._answer: Any = None
-        self._known: frozenset[Key] = frozenset()
-
-    def __call__(self) -> frozenset[Key]:
-        """Which of this task's attempts are to stop, as of a moment ago."""
-        if self._answer is not None and ray.wait([self._answer], timeout=0)[0]:
-            with contextlib.suppress(RayError):  # without its driver nobody can ask; Ray ends this task then anyhow
-                self._known = ray.get(self._answer)
-            self._answer = None
-        if self._answer is None:
-            self._answer = self._stop_list.asked.remote(self._keys)
-        return self._known
-
-
-def _run(requests: Sequence[RunRequest], inputs: StoredInputs, stop_list: Any) -> Iterator[Event]:
-    """A task: runs on one node of the cluster."""
-    place = ray.get_runtime_context().get_node_id()
-    asked = Asked(stop_list, [(request.run_key, request.attempt) for request in requests])
-    for event in worker.run(requests, inputs, asked):
-        yield replace(event, place=place) if isinstance(event, Started) else event
-
-
-_TASK: dict[str, Any] = {"num_returns": "streaming", "max_retries": 0, "max_calls": 0, "_generator_backpressure_num_objects": 64}
-run_task: Any = ray.remote(**_TASK)(_run)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -159,7 +83,7 @@ class RayCluster:
         self._nodes: tuple[float, list[dict[str, Any]]] = (0.0, [])
         connect(address)
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
-        self._stop_list: Any = ray.remote(_StopList).options(num_cpus=0, scheduling_strategy=here).remote()
+        self._stop_list: Any = ray.remote(StopList).options(num_cpus=0, scheduling_strategy=here).remote()
 
     def ask(self, resources: Mapping[str, Any]) -> Ask:
         """One GPU where the file leaves it open and the cluster has any."""

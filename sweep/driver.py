@@ -9,14 +9,15 @@ from typing import Any, Protocol
 
 from sqlalchemy.exc import DBAPIError
 
-from db import drivers, steering
+from db import drivers, spending, steering
 from db.store import ClaimedRun, Store
 from sweep.errors import SurroundingsError, WorkspaceBusy
 from sweep.events import Checkpoint, Crashed, Diverged, Event, Failed, Finished, Preview, Progress, Snapshot, Started, Stopped
 from sweep.failures import Breaker, Nodes
 from sweep.in_flight import Flights, InFlight, Key, Task
+from sweep.places import Ask, Room
 from sweep.request import RunRequest
-from sweep.tasks import Ask, Room, bytes_needed, pack_size, packs, pixels_of, request_of
+from sweep.tasks import bytes_needed, pack_size, packs, pixels_of, request_of
 
 PROGRESS_SECONDS = 1.0
 POLL_SECONDS = 0.25
@@ -89,7 +90,7 @@ class Driver:
     def __init__(self, store: Store, backend: Backend, owner: str, watcher: Watcher) -> None:
         self._store, self._backend, self._owner, self._watcher = store, backend, owner, watcher
         self._flights = Flights()
-        self._breaker, self._nodes = Breaker(), Nodes()
+        self._breaker, self._nodes, self._ledger = Breaker(), Nodes(), spending.Ledger()
         self._unstarted = 0.0
         self._roomless: float | None = None  # since when nothing had room
         now = time.monotonic()
@@ -162,8 +163,7 @@ class Driver:
 
     def _submit(self, together: Sequence[ClaimedRun], ask: Ask) -> None:
         price = together[0].resources.get("price_per_hour")
-        share = None if price is None else float(price) / len(together)
-        task = Task(name=f"p-{secrets.token_hex(6)}", ask=ask, size=len(together), price_per_hour=share)
+        task = Task(name=f"p-{secrets.token_hex(6)}", ask=ask, size=len(together), price_per_hour=price)
         for run in together:
             self._flights.add(InFlight(claimed=run, task=task, need=bytes_needed(run)))
         self._backend.submit([request_of(run) for run in together], ask)
@@ -276,8 +276,11 @@ class Driver:
         self._watcher.tick(len(self._flights))
 
     def _steer(self, now: float) -> None:
-        """Whatever nobody wants any more is to stop: its sweep was paused or cancelled, or it was itself."""
+        """Whatever nobody wants any more is to stop: its sweep was paused, cancelled or has reached a limit, or it was cancelled itself."""
         with self._store.engine.begin() as connection:
+            for sweep_id, reason in self._ledger.exceeded(connection, time.time()):
+                if steering.pause(connection, sweep_id, reason):
+                    self._watcher.remark(f"{steering.name_of(connection, sweep_id)} is paused: {reason}")
             held = steering.held(connection, self._owner)
         unwanted = [run for run in self._flights if run.key not in held]
         for run in unwanted:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from db.store import ClaimedRun, Launch
 from sweep.events import LossPoint, Preview
-from sweep.tasks import Ask
+from sweep.places import Ask
 
 Key = tuple[str, int]
 """(run_key, attempt)."""

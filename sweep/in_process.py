@@ -7,8 +7,8 @@ from typing import Any
 
 from sweep import worker
 from sweep.events import Event
+from sweep.places import Ask, Room
 from sweep.request import Inputs, RunRequest
-from sweep.tasks import Ask, Room
 
 
 class InProcess:

@@ -3,42 +3,19 @@
 import json
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from db.store import ClaimedRun
+from sweep.places import Ask
 from sweep.recipe import run_recipe
 from sweep.request import RunRequest
-from sweep.transfer.cost import peak_bytes
+from sweep.transfer.cost import WORKER_BYTES, peak_bytes
 from sweep.transfer.presets import deepest_layer
 from sweep.transfer.recipe import Recipe
 
 PACK_PIXELS = 512 * 512
 """With `pack: auto` a GPU gets as many pictures at once as have about this many pixels together; a larger picture fills it alone."""
 MOST_AUTO = 8
-WORKER_BYTES = 450_000_000
-"""Of a worker beside its run: Python, torch, the yardsticks' network and what is kept for other runs; measured with the demo's sweep."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ask:
-    """What one task asks of a node. gpus is a number: whether a GPU is there has been looked up. memory: bytes, 0 for no wish."""
-
-    cpus: float = 1.0
-    gpus: float = 0.0
-    memory: float = 0.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Room:
-    """Where tasks of one kind can work. slots: how many at once, now. why: what there is instead, as a sentence, where that is none.
-
-    may_grow: whether nodes may come, because an autoscaler starts them or a person does.
-    """
-
-    slots: int
-    why: str = ""
-    may_grow: bool = False
 
 
 def pack_size(resources: Mapping[str, Any], gpus: float, pixels: int) -> int:

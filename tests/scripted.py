@@ -14,8 +14,8 @@ from db.sweeps import SweepRecord, record_inputs, record_sweep
 from db.workspace import Workspace
 from sweep.driver import Driver, Silent
 from sweep.events import Crashed, Diverged, Event, Failed, Finished, LossPoint, Progress, Started, Stopped
+from sweep.places import Ask, Room
 from sweep.request import RunRequest
-from sweep.tasks import Ask, Room
 
 Script = Callable[[RunRequest], Iterator[Event]]
 

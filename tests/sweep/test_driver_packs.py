@@ -17,8 +17,9 @@ from db.workspace import Workspace, open_workspace
 from sweep.combination import LayerSet
 from sweep.errors import SurroundingsError
 from sweep.events import Crashed, Event, Failed
+from sweep.places import Ask
 from sweep.request import RunRequest
-from sweep.tasks import Ask, bytes_needed, pack_size, packs, pixels_of
+from sweep.tasks import bytes_needed, pack_size, packs, pixels_of
 
 
 @pytest.fixture
