@@ -25,14 +25,13 @@ from ray.exceptions import (
 )
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from sweep import worker
-from sweep.cluster_task import Key, PictureKey, StopList, StoredInputs, WeightsKey, run_task
+from sweep.cluster_task import Key, PictureKey, StopList, StoredInputs, WeightsKey, Work, run_task
 from sweep.errors import StylesweepError, SurroundingsError
 from sweep.events import Crashed, Diverged, Event, Failed, Finished, Started, Stopped
 from sweep.places import Ask, Room
 from sweep.request import Inputs, RunRequest, masks_of, pictures_of
-from sweep.transfer import yardsticks
 from sweep.transfer.presets import NETWORKS
+from sweep.transfer.yardstick_names import NETWORK as YARDSTICK_NETWORK
 
 PICTURES_KEPT = 64
 """Shrunk input pictures in the object store beyond those in flight."""
@@ -64,8 +63,8 @@ class Task:
 class RayCluster:
     """Spreads runs over a Ray cluster: a local one that it starts and stops, or one that runs already."""
 
-    def __init__(self, address: str, inputs: Inputs) -> None:
-        """Connect, or start.
+    def __init__(self, address: str, inputs: Inputs, work: Work | None = None) -> None:
+        """Connect, or start. work: what workers do instead of `worker.run`; a function of a module that they can import.
 
         Raises:
             InputError: the address is of a kind that cannot stream.
@@ -73,6 +72,7 @@ class RayCluster:
         """
         self.address = address
         self._inputs = inputs
+        self._work = work
         self._pictures: OrderedDict[PictureKey, ObjectRef[np.ndarray]] = OrderedDict()
         self._networks: dict[WeightsKey, ObjectRef[dict[str, Any]]] = {}
         self._tasks: dict[Any, Task] = {}
@@ -117,6 +117,8 @@ class RayCluster:
                 inputs = self._stored(request, inputs)
                 able.append(request)
             except (StylesweepError, OSError) as error:
+                from sweep import worker  # and torch with it, which a driver can do without for as long as nothing is wrong
+
                 self._refused.append(worker.failure(request, error))
         if not able:
             return
@@ -125,7 +127,7 @@ class RayCluster:
             options["memory"] = ask.memory
         if self._avoided and any(_fits(node["Resources"], ask) for node in self._alive() if node["NodeID"] not in self._avoided):
             options["label_selector"] = {"ray.io/node-id": f"!in({','.join(sorted(self._avoided))})"}
-        stream = run_task.options(**options).remote(able, inputs, self._stop_list)
+        stream = run_task.options(**options).remote(able, inputs, self._stop_list, self._work)
         self._tasks[stream] = Task(requests=able, stream=stream, inputs=inputs)
 
     def events(self, timeout: float) -> list[Event]:
@@ -188,7 +190,7 @@ class RayCluster:
     def _stored(self, request: RunRequest, others: StoredInputs) -> StoredInputs:
         """What a run reads, beside what others of its task do."""
         settings = request.settings.settings
-        info = NETWORKS[yardsticks.NETWORK]
+        info = NETWORKS[YARDSTICK_NETWORK]
         needed = {(settings.network, settings.network_hash), (info.name, info.source_hash)}
         return StoredInputs(
             pictures={**others.pictures, **{(sha256, size): self._picture(sha256, size) for sha256, size in pictures_of(request)}},

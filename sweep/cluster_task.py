@@ -7,7 +7,7 @@ travelled and a process that has cached what it needs never fetches them.
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,15 +16,16 @@ import ray
 from ray import ObjectRef
 from ray.exceptions import RayError
 
-from sweep import worker
 from sweep.events import Event, Started
-from sweep.request import RunRequest
+from sweep.request import Inputs, RunRequest
 from sweep.transfer.weights import Weights
 
 PictureKey = tuple[str, int]
 WeightsKey = tuple[str, str]
 Key = tuple[str, int]
 """(run_key, attempt)."""
+Work = Callable[[Sequence[RunRequest], Inputs, Callable[[], Set[Key]]], Iterator[Event]]
+"""What a worker does with the runs of a task: `worker.run`, or what stands for it where load and scheduling are measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,11 +84,15 @@ class Asked:
         return self._known
 
 
-def _run(requests: Sequence[RunRequest], inputs: StoredInputs, stop_list: Any) -> Iterator[Event]:
-    """A task: runs on one node of the cluster."""
+def _run(requests: Sequence[RunRequest], inputs: StoredInputs, stop_list: Any, work: Work | None) -> Iterator[Event]:
+    """A task: runs on one node of the cluster. work: instead of `worker.run`."""
+    if work is None:
+        from sweep import worker  # here, as the driver imports this module too, and needs no torch
+
+        work = worker.run
     place = ray.get_runtime_context().get_node_id()
     asked = Asked(stop_list, [(request.run_key, request.attempt) for request in requests])
-    for event in worker.run(requests, inputs, asked):
+    for event in work(requests, inputs, asked):
         yield replace(event, place=place) if isinstance(event, Started) else event
 
 

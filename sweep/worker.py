@@ -13,7 +13,8 @@ import torch
 from sweep import process
 from sweep.errors import InputError, StylesweepError, SurroundingsError
 from sweep.events import Diverged, Event, Failed, Finished, PictureFile, Progress, Snapshot, Started
-from sweep.request import Inputs, RunRequest, picture_side, problem_of, style_shares
+from sweep.problem import problem_of, style_shares
+from sweep.request import Inputs, RunRequest, picture_side
 from sweep.transfer import yardsticks
 from sweep.transfer.cost import peak_bytes
 from sweep.transfer.images import encode_png, encode_thumbnail, mean_colour

@@ -55,7 +55,8 @@ MAY_KNOW = {
     "sweep.masks": {"sweep.inputs", "sweep.spec", "sweep.styles", "sweep.transfer.images", "sweep.errors"},
     "sweep.request": {"sweep.transfer", "sweep.combination"},
     "sweep.process": {"sweep.request", "sweep.transfer", "sweep.errors"},
-    "sweep.worker": {"sweep.process", "sweep.request", "sweep.transfer", "sweep.events", "sweep.errors"},
+    "sweep.problem": {"sweep.request", "sweep.transfer", "sweep.combination"},
+    "sweep.worker": {"sweep.process", "sweep.problem", "sweep.request", "sweep.transfer", "sweep.events", "sweep.errors"},
     "sweep.places": set(),
     "sweep.in_process": {"sweep.worker", "sweep.request", "sweep.places", "sweep.events"},
     "sweep.cluster_connection": {"sweep.errors"},
@@ -229,6 +230,7 @@ WITHOUT = {
     "import sweep.driver, sweep.driver_inputs, sweep.in_process": {"ray", "streamlit"},
     "import sweep.spec, sweep.plan": {"torch", "ray", "streamlit"},
     "import sweep.cluster": {"sqlalchemy", "db", "streamlit"},
+    "import sweep.driver, sweep.driver_inputs, sweep.cluster, sweep.cluster_task": {"torch", "streamlit"},
 }  # fmt: skip
 
 
