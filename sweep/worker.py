@@ -20,7 +20,7 @@ from sweep.transfer.images import encode_png, encode_thumbnail, mean_colour
 from sweep.transfer.networks import Features
 from sweep.transfer.presets import deepest_layer
 from sweep.transfer.problem import Problem
-from sweep.transfer.stylize import News, Outcome, Shot, check_problem, pack_key, stylize_pack
+from sweep.transfer.stylize import Along, News, Outcome, Shot, check_problem, pack_key, stylize_pack
 
 __all__ = ["Inputs", "RunRequest", "failure", "run"]
 
@@ -113,9 +113,10 @@ class _Trouble:
 def _try_pack(members: Sequence[_Member], inputs: Inputs) -> Generator[Event, None, _Trouble | None]:
     """Run a pack; what ended it before its time, without the exception: that would hold on to every tensor of the pack."""
     first = members[0]
-    problems, snapshots = [member.problem for member in members], [member.request.snapshots for member in members]
+    problems = [member.problem for member in members]
+    along = Along(snapshots=[member.request.snapshots for member in members])
     try:
-        for place, news in stylize_pack(first.features, problems, process.targets(), first.device, snapshots):
+        for place, news in stylize_pack(first.features, problems, process.targets(), first.device, along):
             yield _event(members[place], news, len(members), inputs)
     except Exception as error:
         failures = [failure(member.request, error) for member in members if not member.ended]
