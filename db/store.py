@@ -2,17 +2,23 @@
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from db.artifacts import Artifacts
+from db.checkpoints import UnderWay, forget, start_of
 from db.drivers import LEASE_SECONDS
-from db.models import Attempt, Combination, Driver, Image, LossPoint, Run, Snapshot, Sweep
+from db.models import Attempt, Combination, Driver, Image, Run, Sweep
 from db.queries import YARDSTICKS
+from db.rows import close_attempt as _close_attempt
+from db.rows import held as _held
+from db.rows import insert_images
+from db.rows import insert_points as _insert_points
+from db.rows import insert_snapshot as _insert_snapshot
+from db.rows import update_attempt as _update_attempt
 from sweep import combination as words
 from sweep import events
 
@@ -25,6 +31,7 @@ class ClaimedRun:
     """A run that a driver now holds, with one attempt opened. names: SHA-256 of a picture -> its name.
 
     content_size: (height, width) of the photograph's file; None where the workspace does not know it.
+    start_step: the step after which it goes on from its newest state; 0 from the beginning.
     """
 
     run_id: int
@@ -39,14 +46,11 @@ class ClaimedRun:
     layers: str
     work: float
     content_size: tuple[int, int] | None = None
+    start_step: int = 0
 
 
-class Store:
+class Store(UnderWay):
     """Writes to one workspace."""
-
-    def __init__(self, engine: Engine, artifacts: Artifacts) -> None:
-        self.engine = engine
-        self.artifacts = artifacts
 
     def claim(self, owner: str, limit: int) -> list[ClaimedRun]:
         """Take up to `limit` queued runs that an active sweep wants, in order of priority, then of age; opens an attempt for each.
@@ -62,7 +66,7 @@ class Store:
                 .order_by(Run.priority.desc(), Run.id)
                 .limit(limit)
             )
-            return [_claim_one(connection, owner, row) for row in connection.execute(queued).all()]
+            return [_claim_one(connection, owner, row, self.checkpoints) for row in connection.execute(queued).all()]
 
     def started(self, owner: str, event: events.Started) -> bool:
         """Note where an attempt runs; False if it no longer holds its run."""
@@ -74,6 +78,7 @@ class Store:
                     "pid": event.pid,
                     "device": event.device,
                     "versions": dict(event.versions),
+                    "start_step": event.start_step,
                 }
                 _update_attempt(connection, run_id, event.attempt, started_at=time.time(), **values)
         return run_id is not None
@@ -115,6 +120,7 @@ class Store:
                 connection, run_id, event.attempt, "done",
                 seconds=event.seconds, optimise_seconds=event.optimise_seconds, peak_memory=event.peak_memory, notes=_lines(event.notes),
             )  # fmt: skip
+        self.remove_states(event.run_key)
         return True
 
     def diverged(self, owner: str, event: events.Diverged, curve: Sequence[events.LossPoint] = ()) -> bool:
@@ -139,6 +145,7 @@ class Store:
                 notes=_lines(event.notes),
                 error=message,
             )
+        self.remove_states(event.run_key)
         return True
 
     def failed(self, owner: str, event: events.Failed, curve: Sequence[events.LossPoint] = ()) -> bool:
@@ -159,6 +166,7 @@ class Store:
                 error=event.error,
                 traceback=event.traceback or None,
             )
+        self.remove_states(event.run_key)
         return True
 
     def crashed(self, owner: str, event: events.Crashed) -> str | None:
@@ -176,6 +184,7 @@ class Store:
             if kills >= MAX_WORKER_KILLS:
                 message = f"{kills} attempts killed their worker; the last: {event.error}"
                 _settle(connection, run_id, "quarantined", error=message, killed_workers=kills)
+                self.remove_states(event.run_key)  # it may be the state that kills
                 return "quarantined"
             queued = {"state": "queued", "owner": None, "lease": None, "killed_workers": kills}
             connection.execute(update(Run).where(Run.id == run_id).values(**queued))
@@ -206,46 +215,12 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def insert_images(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(sqlite.insert(Image).on_conflict_do_nothing(), rows)
-
-
-def _insert_snapshot(connection: Connection, run_id: int, step: int, image: dict[str, Any]) -> None:
-    insert_images(connection, [image])
-    connection.execute(insert(Snapshot).prefix_with("OR REPLACE").values(run_id=run_id, step=step, image=image["sha256"]))
-
-
-def _insert_points(connection: Connection, run_id: int, points: Iterable[events.LossPoint]) -> None:
-    """A step that is there already (an attempt's curve told twice) is replaced."""
-    rows = [
-        {
-            "run_id": run_id,
-            "step": point.step,
-            "size": point.size,
-            "content_loss": point.content_loss,
-            "style_loss": point.style_loss,
-            "tv_loss": point.tv_loss,
-        }
-        for point in points
-        # SQLite turns NaN into NULL; a curve holds finite points only.
-        if math.isfinite(point.content_loss + point.style_loss + point.tv_loss)
-    ]
-    if rows:
-        connection.execute(insert(LossPoint).prefix_with("OR REPLACE"), rows)
-
-
-def _held(connection: Connection, owner: str, event: events.Event) -> int | None:
-    """The run an event speaks of, if its (owner, attempt) still holds it."""
-    held = (Run.run_key == event.run_key, Run.state == "running", Run.owner == owner, Run.attempts == event.attempt)
-    return connection.execute(select(Run.id).where(*held)).scalar()
-
-
 def _settle(connection: Connection, run_id: int, state: str, **values: Any) -> None:
     """From running to a finished state; the caller has checked, in this transaction, that the run is held."""
     values |= {"state": state, "owner": None, "lease": None, "finished_at": time.time(), "finished_seq": _next_seq(connection)}
     changed = connection.execute(update(Run).where(Run.id == run_id, Run.state == "running").values(**values))
     assert changed.rowcount == 1, f"run {run_id} was not running"
+    forget(connection, run_id)
 
 
 def _next_seq(connection: Connection) -> int:
@@ -259,22 +234,14 @@ def _next_seq(connection: Connection) -> int:
     return max(newest - running, highest) + 1
 
 
-def _update_attempt(connection: Connection, run_id: int, number: int, **values: Any) -> None:
-    connection.execute(update(Attempt).where(Attempt.run_id == run_id, Attempt.number == number).values(**values))
-
-
-def _close_attempt(connection: Connection, run_id: int, number: int, state: str, **values: Any) -> None:
-    _update_attempt(connection, run_id, number, state=state, finished_at=time.time(), **values)
-
-
-def _claim_one(connection: Connection, owner: str, row: Any) -> ClaimedRun:
+def _claim_one(connection: Connection, owner: str, row: Any, states: Path) -> ClaimedRun:
     now, number = time.time(), row.attempts + 1
     connection.execute(
         update(Run).where(Run.id == row.id).values(state="running", owner=owner, attempts=number, lease=now + LEASE_SECONDS, error=None)
     )
-    connection.execute(insert(Attempt).values(run_id=row.id, number=number, owner=owner, created_at=now))
-    for table in (LossPoint, Snapshot):  # a new attempt starts at step 0
-        connection.execute(delete(table).where(table.run_id == row.id))
+    start_step, note = start_of(connection, row.id, states)
+    attempt = {"run_id": row.id, "number": number, "owner": owner, "created_at": now, "start_step": start_step, "notes": note}
+    connection.execute(insert(Attempt).values(attempt))
     wanted = (
         select(Sweep.name, Sweep.resources, Combination.alpha, Combination.beta, Combination.layers)
         .join(Combination, Combination.sweep_id == Sweep.id)
@@ -300,6 +267,7 @@ def _claim_one(connection: Connection, owner: str, row: Any) -> ClaimedRun:
         layers=first.layers,
         work=row.work,
         content_size=next(((image.height, image.width) for image in images if image.sha256 == settings.content), None),
+        start_step=start_step,
     )
 
 

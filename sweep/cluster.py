@@ -35,8 +35,8 @@ from ray.exceptions import (
 import psutil  # type: ignore[import-untyped]  # isort: skip  # Ray brings it along and makes it importable
 
 from sweep import worker
-from sweep.errors import InputError, Interrupted, StylesweepError, SurroundingsError
-from sweep.events import Crashed, Diverged, Event, Failed, Finished, Started
+from sweep.errors import InputError, Interrupted, StorageError, StylesweepError, SurroundingsError
+from sweep.events import Crashed, Diverged, Event, Failed, Finished, Started, Stopped
 from sweep.request import Inputs, RunRequest, masks_of, pictures_of
 from sweep.transfer import yardsticks
 from sweep.transfer.presets import NETWORKS
@@ -59,6 +59,7 @@ class StoredInputs:
     pictures: Mapping[PictureKey, "ObjectRef[np.ndarray]"]
     networks: Mapping[WeightsKey, "ObjectRef[dict[str, Any]]"]
     masks: Mapping[PictureKey, "ObjectRef[np.ndarray]"] = field(default_factory=dict)
+    states: Mapping[str, "ObjectRef[bytes] | str"] = field(default_factory=dict)
 
     def pixels(self, sha256: str, long_side: int) -> np.ndarray:
         """Zero-copy and read-only within a node."""
@@ -72,6 +73,13 @@ class StoredInputs:
         """Once per process: the worker keeps the network it builds from it."""
         stored = ray.get(self.networks[network, network_hash])
         return Weights(network=network, arrays=stored["arrays"], content_hash=stored["content_hash"])
+
+    def checkpoint(self, run_key: str) -> bytes:
+        """Where a run goes on from. Raises StorageError if the driver could not read it."""
+        state = self.states[run_key]
+        if isinstance(state, str):
+            raise StorageError(state)
+        return ray.get(state)
 
 
 def _run(request: RunRequest, inputs: StoredInputs) -> Iterator[Event]:
@@ -182,7 +190,15 @@ class RayCluster:
             pictures={(sha256, size): self._picture(sha256, size) for sha256, size in pictures_of(request)},
             networks={key: self._network(key) for key in needed},
             masks={key: self._mask(*key) for key in masks_of(request)},
+            states={request.run_key: self._state(request.run_key)} if request.start_step else {},
         )
+
+    def _state(self, run_key: str) -> "ObjectRef[bytes] | str":
+        """A state that cannot be read is no reason not to run: the worker begins again, and says why."""
+        try:
+            return ray.put(self._inputs.checkpoint(run_key))
+        except StorageError as error:
+            return str(error)
 
     def _picture(self, sha256: str, size: int) -> "ObjectRef[np.ndarray]":
         return self._put((sha256, size), lambda: self._inputs.pixels(sha256, size))
@@ -224,7 +240,7 @@ def _drain(task: Task) -> Iterator[Event]:
             yield _crash(task, *_kind(error))
             return
         task.started = task.started or isinstance(event, Started)
-        task.ended = isinstance(event, Finished | Diverged | Failed)
+        task.ended = isinstance(event, Finished | Diverged | Failed | Stopped)
         yield event
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from db import drivers
 from db.store import ClaimedRun, Store
 from sweep.errors import SurroundingsError, WorkspaceBusy
-from sweep.events import Crashed, Diverged, Event, Failed, Finished, LossPoint, Progress, Snapshot, Started
+from sweep.events import Checkpoint, Crashed, Diverged, Event, Failed, Finished, LossPoint, Preview, Progress, Snapshot, Started, Stopped
 from sweep.recipe import run_recipe
 from sweep.request import RunRequest
 
@@ -62,6 +62,7 @@ class InFlight:
     unwritten: list[LossPoint]
     started: float | None = None
     heard: float = 0.0
+    preview: Preview | None = None  # the newest, if it is not yet in the database
 
     def over_limit(self, now: float) -> str | None:
         """Which limit of its sweep's file the run has broken, as a sentence; None while it keeps to them."""
@@ -143,6 +144,13 @@ class Driver:
             if event.points:
                 self._watcher.event(run.claimed, event, "running")
             return
+        if isinstance(event, Preview):
+            run.preview = event
+            return
+        if isinstance(event, Checkpoint):
+            if self._store.checkpoint(self._owner, event, run.unwritten):
+                run.unwritten.clear()
+            return
         state = self._record(run, event)
         if state is not None:
             self._watcher.event(run.claimed, event, state)
@@ -162,6 +170,8 @@ class Driver:
             return "diverged" if self._store.diverged(self._owner, event, run.unwritten) else None
         if isinstance(event, Failed):
             return "failed" if self._store.failed(self._owner, event, run.unwritten) else None
+        if isinstance(event, Stopped):
+            return self._store.stopped(self._owner, event, run.unwritten)
         assert isinstance(event, Crashed)
         return self._store.crashed(self._owner, event)
 
@@ -197,13 +207,16 @@ class Driver:
                 self._take(Failed(run_key=run_key, attempt=attempt, kind="limit", error=broken))
 
     def _write_progress(self) -> None:
-        """The curves of all running runs, in one transaction."""
+        """The curves of all running runs, in one transaction; in another, what they look like."""
         news = []
         for (run_key, attempt), run in self._in_flight.items():
             if run.unwritten:
                 news.append(Progress(run_key=run_key, attempt=attempt, points=tuple(run.unwritten)))
                 run.unwritten.clear()
         self._store.progress(self._owner, news)
+        self._store.preview(self._owner, [run.preview for run in self._in_flight.values() if run.preview is not None])
+        for run in self._in_flight.values():
+            run.preview = None
 
 
 def request_of(claimed: ClaimedRun) -> RunRequest:
@@ -220,6 +233,7 @@ def request_of(claimed: ClaimedRun) -> RunRequest:
         text={"stylesweep": json.dumps(run_recipe(claimed), ensure_ascii=False, allow_nan=False)},
         content_size=claimed.content_size,
         snapshots=snapshots if isinstance(snapshots, int) else frozenset(snapshots),
+        start_step=claimed.start_step,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sweep import worker
-from sweep.events import Event
+from sweep.events import Event, Stopped
 from sweep.request import Inputs, RunRequest
 
 
@@ -20,6 +20,8 @@ class InProcess:
         self._waiting: deque[RunRequest] = deque()
         self._running: Iterator[Event] | None = None
         self._request: RunRequest | None = None
+        self._stopping: set[tuple[str, int]] = set()
+        self._told: list[Event] = []
 
     def slots(self, resources: Mapping[str, Any]) -> int:
         """Always one."""
@@ -32,19 +34,28 @@ class InProcess:
     def events(self, timeout: float) -> list[Event]:
         """Run on until about `timeout` seconds have passed; one piece of a curve may take longer."""
         until = time.monotonic() + timeout
-        told: list[Event] = []
+        told, self._told = self._told, []
         while time.monotonic() < until:
             if self._running is None:
                 if not self._waiting:
                     break
                 self._request = self._waiting.popleft()
-                self._running = worker.run([self._request], self._inputs)
+                self._running = worker.run([self._request], self._inputs, lambda: self._stopping)
             event = next(self._running, None)
             if event is None:
                 self._running = None
+                self._stopping.clear()
             else:
                 told.append(event)
         return told
+
+    def ask_to_stop(self, keys: set[tuple[str, int]]) -> None:
+        """Have these attempts stop at their next step and tell how far they got (Stopped); one that waits does so at once."""
+        for request in [waiting for waiting in self._waiting if (waiting.run_key, waiting.attempt) in keys]:
+            self._waiting.remove(request)
+            self._told.append(Stopped(run_key=request.run_key, attempt=request.attempt, step=request.start_step))
+        if self._request is not None and self._running is not None:
+            self._stopping |= keys & {(self._request.run_key, self._request.attempt)}
 
     def cancel(self, run_key: str, attempt: int) -> None:
         """Stop it at the step it is in; a step that never ends cannot be ended from within its own process."""

@@ -75,6 +75,9 @@ class Terminal:
         if isinstance(event, events.Snapshot):
             return
         self._last.pop(event.run_key, None)
+        if isinstance(event, events.Stopped):
+            self._bar.console.print(f"{run.run_key[:11]} {_title(run)}: stopped after step {event.step}, as asked.", soft_wrap=True)
+            return
         if state == "queued":
             self._bar.console.print(f"{run.run_key[:11]} {_title(run)}: {getattr(event, 'error', '')}; it is queued again.", soft_wrap=True)
             return
@@ -127,7 +130,7 @@ class JsonLines:
         if isinstance(event, events.Progress):
             said |= {"run_key": event.run_key, "attempt": event.attempt, **asdict(event.points[-1])}
         else:
-            said |= {key: value for key, value in vars(event).items() if key != "picture"}
+            said |= {key: value for key, value in vars(event).items() if key not in ("picture", "state")}
         print(json.dumps(said, default=dict), flush=True)
 
     def tick(self, in_flight: int) -> None:
