@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from sqlalchemy.orm import aliased
 
 from db.drivers import DriverRow, live_driver
-from db.models import RUN_STATES, Attempt, Combination, Image, LossPoint, Run, Snapshot, Sweep
+from db.models import RUN_STATES, Attempt, Checkpoint, Combination, Image, LossPoint, Preview, Run, Snapshot, Sweep
 from sweep import combination as words
 from sweep.errors import InputError
 from sweep.transfer.yardstick_names import ALL_NAMES
@@ -212,6 +212,19 @@ def snapshots(connection: Connection, run_key: str) -> list[tuple[int, str, str 
         .order_by(Snapshot.step)
     )
     return [(step, image, thumbnail) for step, image, thumbnail in connection.execute(statement)]
+
+
+def preview(connection: Connection, run_key: str) -> tuple[int, bytes, float] | None:
+    """(step, picture as WebP, Unix time) of a run that is under way; None before its first, and after its end."""
+    statement = select(Preview.step, Preview.picture, Preview.at).join(Run, Run.id == Preview.run_id).where(Run.run_key == run_key)
+    row = connection.execute(statement).first()
+    return (row.step, row.picture, row.at) if row else None
+
+
+def checkpoint(connection: Connection, run_key: str) -> Any:
+    """step, file, sha256 and bytes of the newest state of an unfinished run, or None."""
+    columns = (Checkpoint.step, Checkpoint.file, Checkpoint.sha256, Checkpoint.bytes)
+    return connection.execute(select(*columns).join(Run, Run.id == Checkpoint.run_id).where(Run.run_key == run_key)).first()
 
 
 def image(connection: Connection, sha256: str) -> Mapping[str, Any] | None:

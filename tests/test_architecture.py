@@ -56,11 +56,12 @@ MAY_KNOW = {
     "sweep.request": {"sweep.transfer", "sweep.combination"},
     "sweep.process": {"sweep.request", "sweep.transfer", "sweep.errors"},
     "sweep.problem": {"sweep.request", "sweep.transfer", "sweep.combination"},
-    "sweep.worker": {"sweep.process", "sweep.problem", "sweep.request", "sweep.transfer", "sweep.events", "sweep.errors"},
+    "sweep.pacing": {"sweep.transfer.companion"},
+    "sweep.worker": {"sweep.pacing", "sweep.process", "sweep.problem", "sweep.request", "sweep.transfer", "sweep.events", "sweep.errors"},
     "sweep.places": set(),
     "sweep.in_process": {"sweep.worker", "sweep.request", "sweep.places", "sweep.events"},
     "sweep.cluster_connection": {"sweep.errors"},
-    "sweep.cluster_task": {"sweep.worker", "sweep.request", "sweep.transfer", "sweep.events"},
+    "sweep.cluster_task": {"sweep.worker", "sweep.request", "sweep.transfer", "sweep.events", "sweep.errors"},
     "sweep.cluster": {
         *(
             "sweep.cluster_connection",

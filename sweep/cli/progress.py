@@ -77,6 +77,8 @@ class Terminal:
         self._tally.event(run, event, state)
         if isinstance(event, events.Started) and event.device.startswith("cpu") and run.resources.get("gpus"):
             self._print(f"{run.run_key[:11]} asked for a GPU, but torch finds none on {event.node}: it runs on the CPU.")
+        elif isinstance(event, events.Stopped):
+            self._print(f"{run.run_key[:11]} {_title(run)}: stopped after step {event.step}, as asked.")
         elif isinstance(event, events.Failed | events.Crashed) and state == "queued":
             self._print(f"{run.run_key[:11]} {_title(run)}: {event.error}; it is queued again.")
         elif isinstance(event, events.Finished | events.Diverged | events.Failed | events.Crashed):
