@@ -13,12 +13,27 @@ import pytest
 
 MEMORY = Path("/dev/shm")
 ROOM = 2 * 2**30
+LONGEST = ("ray", "test_killed_driver", "test_benchmarks")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Before pytest makes its first temporary folder."""
     if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In one of several processes (`make test`): a file's tests stay together, as they share what is costly to make.
+
+    Tests that start a Ray stay together too, so that there is one at a time; the longest come first, so that none is left for the end.
+    """
+    if not hasattr(config, "workerinput"):
+        return
+    groups = {item: "ray" if item.get_closest_marker("ray") else item.path.stem for item in items}
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: LONGEST.index(groups[item]) if groups[item] in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(scope="session", autouse=True)
