@@ -3,17 +3,18 @@
 What is promised of a killed process does not depend on the disk; what is promised of a power cut cannot be tested here at all.
 """
 
+import functools
 import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 MEMORY = Path("/dev/shm")
 ROOM = 2 * 2**30
-LONGEST = ("ray", "test_killed_driver", "test_benchmarks")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -22,18 +23,23 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """In one of several processes (`make test`): a file's tests stay together, as they share what is costly to make.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """For several processes (`make test`): a file's tests stay together, and files that start a Ray do, so that there is one at a time.
 
-    Tests that start a Ray stay together too, so that there is one at a time; the longest come first, so that none is left for the end.
+    Not pytest-xdist's own groups: pytest 9.2 does not know them any more.
     """
-    if not hasattr(config, "workerinput"):
-        return
-    groups = {item: "ray" if item.get_closest_marker("ray") else item.path.stem for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: LONGEST.index(groups[item]) if groups[item] in LONGEST else len(LONGEST))
+    from xdist.scheduler import LoadFileScheduling
+
+    @functools.cache
+    def group(path: str) -> str:
+        return "ray" if "mark.ray" in (config.rootpath / path).read_text() else path
+
+    class OneRayAtATime(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group(super()._split_scope(nodeid))
+
+    return OneRayAtATime(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
