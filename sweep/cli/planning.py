@@ -173,10 +173,10 @@ _BASIS = {
 def _costs(made: Plan, spec: SweepSpec) -> list[str]:
     """What the runs still to do take."""
     each = amount_of_time(made.seconds_per_run)
-    hours = f"{made.gpu_hours:.3g} GPU-hours" if made.gpu_hours else f"{made.core_hours:.3g} core-hours"
+    hours = f"{_amount(made.gpu_hours)} GPU-hours" if made.gpu_hours else f"{_amount(made.core_hours)} core-hours"
     basis = _BASIS[made.basis].format(made.node)
     lines = [f"  time      about {amount_of_time(made.seconds)} on {_count(made.slots, 'worker')}, {each} a run ({basis})"]
-    lines.append(f"  in all    {hours}" + (f", {made.price:,.2f} at resources.price_per_hour" if made.price is not None else ""))
+    lines.append(f"  in all    {hours}" + (f", {_amount(made.price)} at resources.price_per_hour" if made.price is not None else ""))
     if made.gpu_hours:
         together = "runs with small pictures of one shape" if spec.resources.pack == "auto" else f"up to {spec.resources.pack} runs"
         lines.append(f"  packs     {together} share a task")
@@ -184,6 +184,10 @@ def _costs(made: Plan, spec: SweepSpec) -> list[str]:
     measured = f", {amount_of_bytes(made.worker_memory)} a worker as measured" if made.worker_memory is not None else ""
     lines.append(f"  memory    up to {amount_of_bytes(made.memory)} a run{measured}{_too_much(made, spec)}")
     return lines
+
+
+def _amount(number: float) -> str:
+    return f"{number:,.2f}" if number >= 0.01 or number == 0 else "under 0.01"
 
 
 def memory_here() -> int:
