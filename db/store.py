@@ -243,13 +243,14 @@ def _held(connection: Connection, owner: str, event: events.Event) -> int | None
 
 def _settle(connection: Connection, run_id: int, state: str, **values: Any) -> None:
     """From running to a finished state; the caller has checked, in this transaction, that the run is held."""
-    values |= {"state": state, "owner": None, "lease": None, "finished_at": time.time(), "finished_seq": _next_seq(connection)}
+    values |= {"state": state, "owner": None, "lease": None, "finished_at": time.time(), "finished_seq": next_seq(connection)}
     changed = connection.execute(update(Run).where(Run.id == run_id, Run.state == "running").values(**values))
     assert changed.rowcount == 1, f"run {run_id} was not running"
 
 
-def _next_seq(connection: Connection) -> int:
-    """Above every number given before, also to a run that was queued again and has none now: attempts are never deleted.
+def next_seq(connection: Connection) -> int:
+    """Above every number given before, also to a run that was queued again and has none now: the newest attempt's id never falls
+    (`keep_numbers_rising`).
 
     While a run is running it has one attempt that is, so this counts the attempts that have ended; both counts come from an index.
     """
@@ -257,6 +258,14 @@ def _next_seq(connection: Connection) -> int:
     newest = connection.execute(select(func.max(Attempt.id))).scalar() or 0
     highest = connection.execute(select(func.max(Run.finished_seq))).scalar() or 0
     return max(newest - running, highest) + 1
+
+
+def keep_numbers_rising(connection: Connection, floor: int) -> None:
+    """After attempts were deleted, or results came without theirs: the newest attempt's id is `floor` at least. No row refers to it."""
+    newest = connection.execute(select(func.max(Attempt.id))).scalar()
+    running = connection.execute(select(func.count()).where(Run.state == "running")).scalar_one()
+    if newest is not None and newest < floor + running:
+        connection.execute(update(Attempt).where(Attempt.id == newest).values(id=floor + running))
 
 
 def _update_attempt(connection: Connection, run_id: int, number: int, **values: Any) -> None:
