@@ -51,30 +51,30 @@ def merge(workspace: Workspace, other: Path) -> Merged:
         StorageError: a picture there is missing or damaged, or the disk is full. Nothing but files was added then; the next merge uses
             them.
     """
-    folder = other.absolute()
-    database = folder / "sweeps.db"
-    if not database.is_file():
-        raise InputError(f"there is no workspace in {folder}; give the folder that holds sweeps.db.")
-    if folder.resolve() == workspace.folder.resolve():
-        raise InputError(f"{folder} is the workspace itself; give another one, or say with --workspace where its results go.")
-    check_schema(database)
+    database = check_other(other)
+    if other.resolve() == workspace.folder.resolve():
+        raise InputError(f"{other} is the workspace itself; give another one, or say with --workspace where its results go.")
     with _own_folder(workspace) as place:
         copy = place / "sweeps.db"
         with storage_errors(str(database)), closing(plain_connection(database)) as connection:
             copy_database_checked(connection, copy, database)
         upgrade(sqlite_url(copy))
-        return merge_copy(workspace, copy, Artifacts(folder / "artifacts"))
+        return merge_copy(workspace, copy, Artifacts(database.parent / "artifacts"))
 
 
-def check_schema(database: Path) -> None:
-    """Refuse what is no workspace's database, or a newer program's, by its own name.
+def check_other(folder: Path) -> Path:
+    """The database of a workspace that is to be merged, refused by its own name if it is none or a newer program's.
 
     Raises:
         InputError: says which it is.
     """
+    database = folder.absolute() / "sweeps.db"
+    if not database.is_file():
+        raise InputError(f"there is no workspace in {folder.absolute()}; give the folder that holds sweeps.db.")
     with storage_errors(str(database)):
         if known_revision(sqlite_url(database)) is None:
             raise InputError(f"{database} is empty; give the folder of a workspace that holds results.")
+    return database
 
 
 def copy_database_checked(source: Any, copy: Path, name: Path) -> None:

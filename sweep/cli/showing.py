@@ -29,12 +29,14 @@ def _out() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=160)
 
 
-def status(name: str | None, folder: Path, *, as_json: bool) -> None:
-    """`stylesweep status`."""
+def status(name: str | None, folder: Path, *, as_json: bool, archived: bool = False) -> None:
+    """`stylesweep status`; archived sweeps only where they are asked for, by name or all."""
     workspace = open_workspace(folder, create=False)
     with workspace.reader().connect() as connection:
         rows = [queries.sweep_named(connection, name)] if name else queries.sweeps(connection)
         driver = queries.driver(connection)
+    hidden = 0 if name or archived else sum(row.archived_at is not None for row in rows)
+    rows = [row for row in rows if row.archived_at is None] if hidden else rows
     if as_json:
         print(json.dumps([_sweep_json(row) for row in rows]))
         return
@@ -42,7 +44,8 @@ def status(name: str | None, folder: Path, *, as_json: bool) -> None:
     for row in rows:
         bad = sum(row.states.get(state, 0) for state in ("failed", "diverged", "quarantined", "cancelled"))
         counts = [row.states.get(state, 0) for state in ("done", "running", "queued")]
-        table.add_row(row.name, row.state, str(row.combinations), str(row.runs), *map(str, counts), str(bad))
+        state = row.state if row.archived_at is None else f"{row.state}, archived"
+        table.add_row(row.name, state, str(row.combinations), str(row.runs), *map(str, counts), str(bad))
     _out().print(table)
     if driver:
         beat = amount_of_time(time.time() - driver.heartbeat)
@@ -50,11 +53,13 @@ def status(name: str | None, folder: Path, *, as_json: bool) -> None:
     elif any(row.settled < row.runs for row in rows):
         waiting = next(row for row in rows if row.settled < row.runs)
         print(f"no driver is running: type `stylesweep run {waiting.spec_path}` to go on")
+    if hidden:
+        print(f"{hidden} archived not shown: stylesweep status --all")
 
 
 def _sweep_json(row: queries.SweepRow) -> dict[str, Any]:
     counts = {"combinations": row.combinations, "runs": row.runs, **{state: row.states.get(state, 0) for state in RUN_STATES}}
-    return {"name": row.name, "state": row.state, **counts}
+    return {"name": row.name, "state": row.state, "archived": row.archived_at is not None, **counts}
 
 
 def runs(name: str, folder: Path, *, as_json: bool) -> None:
