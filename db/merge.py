@@ -43,8 +43,8 @@ class Merged:
     paused: tuple[str, ...]
 
 
-def merge(workspace: Workspace, other: Path) -> Merged:
-    """Take over what the workspace in the folder `other` has; nothing there is changed.
+def merge(workspace: Workspace, other: Path, *, move: bool = False) -> Merged:
+    """Take over what the workspace in the folder `other` has. Nothing there is changed; `move` takes the files away, once they are here.
 
     Raises:
         InputError: there is no workspace in that folder, or it is this one.
@@ -59,7 +59,7 @@ def merge(workspace: Workspace, other: Path) -> Merged:
         with storage_errors(str(database)), closing(plain_connection(database)) as connection:
             copy_database_checked(connection, copy, database)
         upgrade(sqlite_url(copy))
-        return merge_copy(workspace, copy, Artifacts(database.parent / "artifacts"))
+        return _merge_copy(workspace, copy, Artifacts(database.parent / "artifacts"), move=move)
 
 
 def check_other(folder: Path) -> Path:
@@ -103,8 +103,8 @@ def _own_folder(workspace: Workspace) -> Iterator[Path]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def merge_copy(workspace: Workspace, copy: Path, theirs: Artifacts, *, move: bool = False) -> Merged:
-    """Merge from a database of today's schema that nobody writes to, with the files that it refers to; `move` takes those away.
+def _merge_copy(workspace: Workspace, copy: Path, theirs: Artifacts, *, move: bool) -> Merged:
+    """Merge from a database of today's schema that nobody writes to, with the files that it refers to.
 
     Raises:
         StorageError: as for `merge`.

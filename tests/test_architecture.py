@@ -59,6 +59,8 @@ MAY_KNOW = {
     "sweep.cluster": {"sweep.worker", "sweep.request", "sweep.events", "sweep.transfer", "sweep.errors"},
     "sweep.driver": {"db", "sweep.spec", "sweep.combination", "sweep.events", "sweep.recipe", "sweep.request", "sweep.errors"},
     "sweep.driver_inputs": {"db", "sweep.inputs", "sweep.transfer", "sweep.errors"},
+    "sweep.remote": {"sweep.errors"},
+    "sweep.pull": {"db", "sweep.remote", "sweep.errors"},
     "sweep.cli": {"sweep", "db", "gallery"},
     "db": {"db", "sweep.combination", "sweep.events", "sweep.transfer.yardstick_names", "sweep.errors"},
     "gallery": {
@@ -176,6 +178,7 @@ WITHOUT = {
     "import sweep.driver, sweep.driver_inputs, sweep.in_process": {"ray", "streamlit"},
     "import sweep.spec, sweep.plan": {"torch", "ray", "streamlit"},
     "import sweep.cluster": {"sqlalchemy", "db", "streamlit"},
+    "import sweep.pull, sweep.cli.pulling": {"torch", "ray", "streamlit"},
 }  # fmt: skip
 
 
