@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from db import statements
 from db.models import Attempt, Checkpoint, Preview, Run
@@ -84,12 +84,21 @@ def forget(connection: Connection, run_id: int) -> None:
 
 
 def next_seq(connection: Connection) -> int:
-    """Above every number given before, also to a run that was queued again and has none now: attempts are never deleted.
+    """Above every number given before, also to a run that was queued again and has none now: the newest attempt's id never falls
+    (`keep_numbers_rising`).
 
     While a run is running it has one attempt that is, so this counts the attempts that have ended; both counts come from an index.
     """
     counts = connection.execute(statements.COUNTS).one()
     return int(max((counts.newest or 0) - counts.running, counts.highest or 0)) + 1
+
+
+def keep_numbers_rising(connection: Connection, floor: int) -> None:
+    """After attempts were deleted, or results came without theirs: the newest attempt's id is `floor` at least. No row refers to it."""
+    newest = connection.execute(select(func.max(Attempt.id))).scalar()
+    running = connection.execute(select(func.count()).where(Run.state == "running")).scalar_one()
+    if newest is not None and newest < floor + running:
+        connection.execute(update(Attempt).where(Attempt.id == newest).values(id=floor + running))
 
 
 def queue_settled(connection: Connection, run_ids: Sequence[int], states: tuple[str, ...]) -> int:

@@ -90,6 +90,7 @@ def record_sweep(store: Store, record: SweepRecord, planned: Iterable[PlannedCom
             "spec_path": record.spec_path,
             "search_seed": record.search_seed,
             "resources": dict(record.resources),
+            "archived_at": None,  # who runs it again wants to see it
         }
         if sweep_id is None:
             created = insert(Sweep).values(name=record.name, created_at=time.time(), **values).returning(Sweep.id)

@@ -114,6 +114,8 @@ MAY_KNOW = {
     },
     "sweep.cluster_calibrate": {"sweep.calibrate", "sweep.calibrate_samples", "sweep.speed", "sweep.transfer", "sweep.errors"},
     "sweep.driver_inputs": {"db", "sweep.inputs", "sweep.transfer", "sweep.errors"},
+    "sweep.remote": {"sweep.errors"},
+    "sweep.pull": {"db", "sweep.remote", "sweep.errors"},
     "sweep.cli": {"sweep", "db", "gallery"},
     "db": {"db", "sweep.combination", "sweep.events", "sweep.speed", "sweep.transfer.yardstick_names", "sweep.errors"},
     "gallery": {
@@ -232,6 +234,7 @@ WITHOUT = {
     "import sweep.spec, sweep.plan": {"torch", "ray", "streamlit"},
     "import sweep.cluster": {"sqlalchemy", "db", "streamlit"},
     "import sweep.driver, sweep.driver_inputs, sweep.cluster, sweep.cluster_task": {"torch", "streamlit"},
+    "import sweep.pull, sweep.cli.pulling": {"torch", "ray", "streamlit"},
 }  # fmt: skip
 
 

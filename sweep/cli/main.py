@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from sweep import __version__
+from sweep.cli import commands_keeping
+from sweep.cli.options import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption
 from sweep.cli.wording import printable
 from sweep.errors import InputError, Interrupted, StylesweepError
 
@@ -19,12 +21,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-WorkspaceOption = Annotated[
-    Path,
-    typer.Option("--workspace", "-w", envvar="STYLESWEEP_WORKSPACE", help="The folder that holds the results.", show_default=True),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-DEFAULT_WORKSPACE = Path("stylesweep-workspace")
 SweepName = Annotated[str, typer.Argument(help="The sweep's name.")]
 SweepOrRun = Annotated[str, typer.Argument(metavar="SWEEP|RUN", help="A sweep's name, or a run key or its beginning.")]
 Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="The sweep's YAML file.")]
@@ -110,11 +106,12 @@ def status(
     sweep: Annotated[str | None, typer.Argument(help="The sweep's name; all sweeps without it.")] = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     json: JsonOption = False,
+    everything: Annotated[bool, typer.Option("--all", help="Archived sweeps too.")] = False,
 ) -> None:
     """Show where the sweeps stand."""
     from sweep.cli import showing
 
-    showing.status(sweep, workspace, as_json=json)
+    showing.status(sweep, workspace, as_json=json, archived=everything)
 
 
 @app.command()
@@ -258,6 +255,8 @@ def samples(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to
 
     write_samples(folder, lambda line: typer.echo(line, err=True))
 
+
+app.registered_commands += commands_keeping.app.registered_commands
 
 weights_app = typer.Typer(help="Networks and their weights.", no_args_is_help=True)
 app.add_typer(weights_app, name="weights")
