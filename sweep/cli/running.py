@@ -17,6 +17,7 @@ from db.engine import storage_errors
 from db.store import Store
 from db.sweeps import SweepRecord, record_inputs, record_sweep
 from db.workspace import Workspace, open_workspace
+from sweep.cli.outline import outline
 from sweep.cli.progress import JsonLines, Terminal, follow
 from sweep.cli.wording import amount_of_bytes, amount_of_time, printable
 from sweep.errors import InputError, Interrupted
@@ -62,6 +63,8 @@ def prepare(path: Path) -> Prepared:
     from sweep.transfer.weights import network_hash
 
     spec = load_spec(path)
+    for remark in spec.remarks:
+        say(remark)
     files = inspect_inputs(spec.content_and_style_paths())
     files |= inspect_masks(spec, files)
     for file in files.values():
@@ -106,9 +109,7 @@ def describe(made: Plan, spec: SweepSpec) -> str:
     """A plan in words."""
     need = "needs" if made.combinations == 1 else "need"
     lines = [f"{made.name}: {_count(made.combinations, 'combination')} {need} {_count(made.runs, 'run')}"]
-    axes = [f"{len(spec.contents)} content", f"{len(spec.styles)} style"]
-    axes += [f"{len(axis.values)} {name}" for name, axis in spec.axes.items() if len(axis.values) > 1]
-    lines.append(f"  grid      {' x '.join(axes)}")
+    lines.append(f"  {spec.space.method:<9} {outline(spec.space)}")
     if made.runs < made.combinations:
         shared = made.combinations - made.runs
         who = f"{_count(shared, 'combination')} {'needs' if shared == 1 else 'need'}"
@@ -158,7 +159,7 @@ def run(path: Path, options: RunOptions) -> int:
         "snapshots": spec.snapshots,
     }
     record = SweepRecord(
-        name=made.name, spec_text=prepared.spec.text, spec_path=str(path.absolute()), search_seed=None, resources=resources
+        name=made.name, spec_text=prepared.spec.text, spec_path=str(path.absolute()), search_seed=spec.search_seed, resources=resources
     )
     with storage_errors(workspace.url):
         record_inputs(store, (file.picture() for file in prepared.files.values()))
