@@ -1,6 +1,7 @@
 """The values that each parameter of a sweep takes: lists, single values, and ranges, spaced for a grid or drawn from."""
 
 import difflib
+import math
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,6 +36,12 @@ class Axis:
         """Whether it has more than one value."""
         return self.span is not None or len(self.values) > 1
 
+    def most(self) -> float:
+        """How many different values it has; infinity where nobody counts them."""
+        if self.span is not None:
+            return math.inf if self.span.quantum is None else self.span.multiples()
+        return len({value for value, share in zip(self.listed, self.shares, strict=True) if share}) if self.shares else len(self.values)
+
     def at(self, share: float) -> Any:
         """The value that a share from 0 to 1 (1 excluded) falls on."""
         if self.span is not None:
@@ -63,7 +70,7 @@ def read_parameters(
     for section, given in (("parameters", swept), ("settings", fixed)):
         for name in given:
             if name not in PARAMETERS:
-                raise unknown_parameter(file, (section, name))
+                raise unknown_parameter(file, (section, name), name)
             if section == "settings" and name in swept:
                 raise SpecError(f"{file.where((section, name))}: {name} stands under `parameters` too; keep one of the two.")
     axes = {}
@@ -78,10 +85,10 @@ def read_parameters(
     return axes
 
 
-def unknown_parameter(file: YamlFile, key: Key, *also: str) -> SpecError:
-    """The error of a key that is no parameter; also: what is allowed there besides."""
+def unknown_parameter(file: YamlFile, key: Key, name: str, *also: str) -> SpecError:
+    """The error of a name that is no parameter; also: what is allowed there besides."""
     allowed = [*also, *PARAMETERS]
-    near = difflib.get_close_matches(str(key[-1]), allowed, 1)
+    near = difflib.get_close_matches(name, allowed, 1)
     hint = f"; did you mean `{near[0]}`?" if near else "."
     return SpecError(f"{file.where(key)}: there is no such parameter{hint} Allowed: {', '.join(allowed)}.")
 

@@ -93,7 +93,7 @@ class Conditions:
         for index, name in enumerate(names):
             where: Key = (*key, index)
             if name not in NAMES:
-                raise unknown_parameter(self._file, where, *PICTURES)
+                raise unknown_parameter(self._file, where, name, *PICTURES)
             if name in taken or name in names[:index]:
                 raise SpecError(f"{self._file.where(where)}: {name} is in `zip` already; a name moves together with one group.")
             if self._axes[name].span is not None:
@@ -114,6 +114,7 @@ class Conditions:
         how = "an entry is written {if: {recipe: gatys}, then: {history: [10, 20]}}"
         if not isinstance(one, dict) or set(one) != {"if", "then"}:
             raise SpecError(f"{self._file.where(key)}: {short(one)} is not allowed: {how}.")
+        conditions = self._conditions((*key, "if"), one["if"])
         then = one["then"]
         if not isinstance(then, dict) or not then:
             raise SpecError(f"{self._file.where((*key, 'then'))}: {short(then)} is not allowed: {how}.")
@@ -123,11 +124,11 @@ class Conditions:
             if name in PICTURES:
                 raise SpecError(f"{self._file.where(at)}: {name} cannot be conditional; say what meets what by `zip` or `exclude`.")
             if name not in PARAMETERS:
-                raise unknown_parameter(self._file, at)
+                raise unknown_parameter(self._file, at, name)
             if any(name in group for group in groups):
                 raise SpecError(f"{self._file.where(at)}: {name} moves together with others (`zip`), so it cannot be conditional too.")
             axes[AT[name]] = read_axis(self._file, at, written, self._folder, drawn=self._drawn)
-        return Rule(conditions=self._conditions((*key, "if"), one["if"]), axes=axes, key=key)
+        return Rule(conditions=conditions, axes=axes, key=key)
 
     def exclusions(self, given: list[Any]) -> tuple[Exclusion, ...]:
         """`exclude`."""
@@ -144,7 +145,7 @@ class Conditions:
 
     def _condition(self, key: Key, name: str, wanted: Any) -> Condition:
         if name not in NAMES:
-            raise unknown_parameter(self._file, key, *PICTURES)
+            raise unknown_parameter(self._file, key, name, *PICTURES)
         if isinstance(wanted, dict) and wanted and set(wanted) <= {"min", "max"} and name not in PICTURES:
             return self._between(key, name, wanted)
         listed = wanted if isinstance(wanted, list) else [wanted]

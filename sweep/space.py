@@ -17,7 +17,7 @@ from sweep.yaml_file import Key
 Method = Literal["grid", "random", "sobol"]
 MAX_COMBINATIONS = 1_000_000
 
-_PATIENCE = 10_000
+_PATIENCE = 2000
 """Draws that may bring nothing new before a space counts as exhausted; and 20 more for each point found: the last of many takes long."""
 
 FACTS: tuple[tuple[str, ...], ...] = (
@@ -68,6 +68,10 @@ class Unit:
                 return rule.axes[self.at[0]]
         return self.axis
 
+    def most(self) -> float:
+        """How many values it may have at most, all rules together."""
+        return sum(axis.most() for axis in (self.axis, *(rule.axes[self.at[0]] for rule in self.rules)))
+
     def waits_for(self) -> set[int]:
         """What must be known before its values are."""
         return {condition.at for rule in self.rules for condition in rule.conditions}
@@ -109,7 +113,7 @@ class Space:
         while pending:
             ready = next((unit for unit in pending if unit.waits_for() <= known), None)
             if ready is None:
-                raise Circle(next(rule.key for unit in pending for rule in unit.rules))
+                raise Circle(min((rule.key for unit in pending for rule in unit.rules), key=str))
             pending.remove(ready)
             order.append(ready)
             known |= set(ready.at)
@@ -183,6 +187,7 @@ class Space:
     def _different(self, points: Iterator[Point], used: set[Key]) -> Iterator[Point]:
         """As many different ones as are asked for, or as there are."""
         moving = [at for unit in self.moving for at in unit.at]
+        most = min(self.runs, math.prod(unit.most() for unit in self.moving))
         seen: set[tuple[Any, ...]] = set()
         in_vain = 0
         for point in points:
@@ -195,7 +200,7 @@ class Space:
             in_vain = 0
             seen.add(mark)
             yield point
-            if len(seen) == self.runs or not moving:
+            if len(seen) >= most:
                 return
 
     def facts(self, *names: str) -> Iterable[tuple[Any, ...]]:

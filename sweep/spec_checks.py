@@ -1,7 +1,6 @@
 """What no value of a sweep's file shows alone: parameters that do not go together."""
 
 import itertools
-from collections.abc import Iterable
 from typing import Any
 
 from sweep.combination import normalised_ratio, normalised_tv
@@ -38,20 +37,15 @@ def _where(file: YamlFile, space: Space, name: str, value: Any) -> str:
 
 
 def _check_weights(file: YamlFile, space: Space) -> None:
-    """Alpha with beta, and tv with both; of a product tv with their extremes alone, as the rest lies between them."""
-    pairs: Iterable[tuple[Any, ...]]
+    """Alpha, beta and tv that meet; of a product their extremes alone, as the rest lies between them."""
+    met = space.facts("alpha", "beta", "tv")
     if space.plain:
-        pairs = itertools.product(space.axes["alpha"].values, space.axes["beta"].values)
-        triples: Iterable[tuple[Any, ...]] = itertools.product(*(_extremes(space.axes[name].values) for name in ("alpha", "beta", "tv")))
-    else:
-        triples = list(space.facts("alpha", "beta", "tv"))
-        pairs = dict.fromkeys((alpha, beta) for alpha, beta, _ in triples)
-    for alpha, beta in pairs:
+        met = itertools.product(*(_extremes(space.axes[name].values) for name in ("alpha", "beta", "tv")))
+    for alpha, beta, tv in met:
         try:
             normalised_ratio(alpha, beta)
         except ValueError as error:
             raise SpecError(f"{_where(file, space, 'beta', beta)}: {error}.") from error
-    for alpha, beta, tv in triples:
         try:
             normalised_tv(tv, alpha, beta)
         except ValueError as error:
