@@ -21,7 +21,7 @@ MAY_KNOW = {
     "sweep.yaml_file": {"sweep.errors"},
     "sweep.transfer": {"sweep.transfer", "sweep.errors"},
     "sweep.samples": {"sweep.samples", "sweep.errors"},
-    "sweep.axes": {
+    "sweep.parameters": {
         "sweep.combination",
         "sweep.yaml_file",
         "sweep.transfer.presets",
@@ -29,10 +29,18 @@ MAY_KNOW = {
         "sweep.transfer.controls",
         "sweep.errors",
     },
+    "sweep.ranges": {"sweep.combination", "sweep.yaml_file", "sweep.errors"},
+    "sweep.axes": {"sweep.parameters", "sweep.ranges", "sweep.yaml_file", "sweep.errors"},
+    "sweep.search": set(),
+    "sweep.conditions": {"sweep.axes", "sweep.parameters", "sweep.pictures", "sweep.styles", "sweep.yaml_file", "sweep.errors"},
+    "sweep.space": {"sweep.axes", "sweep.conditions", "sweep.search", "sweep.yaml_file", "sweep.transfer.recipe"},
     "sweep.pictures": {"sweep.yaml_file", "sweep.errors"},
-    "sweep.styles": {"sweep.axes", "sweep.pictures", "sweep.combination", "sweep.yaml_file", "sweep.errors"},
+    "sweep.styles": {"sweep.pictures", "sweep.combination", "sweep.yaml_file", "sweep.errors"},
     "sweep.spec": {
         "sweep.axes",
+        "sweep.conditions",
+        "sweep.parameters",
+        "sweep.space",
         "sweep.pictures",
         "sweep.styles",
         "sweep.spec_checks",
@@ -41,7 +49,8 @@ MAY_KNOW = {
         "sweep.errors",
     },
     "sweep.spec_checks": {
-        "sweep.axes",
+        "sweep.conditions",
+        "sweep.space",
         "sweep.combination",
         "sweep.yaml_file",
         "sweep.transfer.presets",

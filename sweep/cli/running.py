@@ -63,7 +63,7 @@ def run(path: Path, options: RunOptions) -> int:
         "snapshots": spec.snapshots,
     }
     record = SweepRecord(
-        name=made.name, spec_text=prepared.spec.text, spec_path=str(path.absolute()), search_seed=None, resources=resources
+        name=made.name, spec_text=prepared.spec.text, spec_path=str(path.absolute()), search_seed=spec.search_seed, resources=resources
     )
     with storage_errors(workspace.url):
         record_inputs(store, (file.picture() for file in prepared.files.values()))

@@ -38,8 +38,8 @@ def status(name: str | None, folder: Path, *, as_json: bool, archived: bool = Fa
     with workspace.reader().connect() as connection:
         rows = [queries.sweep_named(connection, name)] if name else queries.sweeps(connection)
         driver = queries.driver(connection)
-    hidden = 0 if name or archived else sum(row.archived_at is not None for row in rows)
-    rows = [row for row in rows if row.archived_at is None] if hidden else rows
+        hidden = 0 if name or archived else sum(row.archived_at is not None for row in rows)
+        rows = [row for row in rows if row.archived_at is None] if hidden else rows
         standings = [FromOutside(row.id).look(connection) for row in rows]
         reasons = watching.reasons(connection)
     if as_json:
