@@ -57,6 +57,11 @@ MAY_KNOW = {
     "sweep.worker": {"sweep.process", "sweep.request", "sweep.transfer", "sweep.events", "sweep.errors"},
     "sweep.in_process": {"sweep.worker", "sweep.request", "sweep.events"},
     "sweep.cluster": {"sweep.worker", "sweep.request", "sweep.events", "sweep.transfer", "sweep.errors"},
+    "sweep.cluster_check": {"sweep.combination", "sweep.errors"},
+    "sweep.jobs": {"sweep.errors"},
+    "sweep.tunnel": {"sweep.errors"},
+    "sweep.upload": {"sweep.spec", "sweep.errors"},
+    "sweep.submitted": {"sweep.errors"},
     "sweep.driver": {"db", "sweep.spec", "sweep.combination", "sweep.events", "sweep.recipe", "sweep.request", "sweep.errors"},
     "sweep.driver_inputs": {"db", "sweep.inputs", "sweep.transfer", "sweep.errors"},
     "sweep.cli": {"sweep", "db", "gallery"},
@@ -76,8 +81,9 @@ MAY_KNOW = {
 
 # Package of others -> the only rooms that may import it.
 ONLY_IN = {
-    "ray": {"sweep.cluster"},
+    "ray": {"sweep.cluster", "sweep.cluster_check", "sweep.jobs"},
     "psutil": {"sweep.cluster"},
+    "requests": {"sweep.jobs"},  # whose errors Ray's client lets out
     "torch": {"sweep.transfer", "sweep.worker", "sweep.process"},
     "torchvision": {"sweep.transfer"},
     "h5py": {"sweep.transfer"},
@@ -89,7 +95,7 @@ ONLY_IN = {
     "typer": {"sweep.cli"},
     "yaml": {"sweep.yaml_file", "sweep.cli.taking", "gallery.export.spec"},
 }
-NEVER = {"pickle", "marshal", "shelve", "requests", "eval", "exec"}
+NEVER = {"pickle", "marshal", "shelve", "eval", "exec"}
 
 # A call that lets in what strangers wrote -> the modules that may make it. gallery.export.pictures opens the workspace's own
 # pictures, sweep.samples those of an installed package.
@@ -176,6 +182,8 @@ WITHOUT = {
     "import sweep.driver, sweep.driver_inputs, sweep.in_process": {"ray", "streamlit"},
     "import sweep.spec, sweep.plan": {"torch", "ray", "streamlit"},
     "import sweep.cluster": {"sqlalchemy", "db", "streamlit"},
+    "import sweep.jobs, sweep.upload, sweep.tunnel": {"torch", "sqlalchemy", "db", "streamlit"},
+    "import sweep.submitted": {"torch", "ray", "numpy", "sqlalchemy", "db", "streamlit", "pydantic"},
 }  # fmt: skip
 
 

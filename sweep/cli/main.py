@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from sweep import __version__
+from sweep.cli import commands_cluster
 from sweep.cli.wording import printable
 from sweep.errors import InputError, Interrupted, StylesweepError
 
@@ -61,11 +62,12 @@ def run(
     json: JsonOption = False,
     extend: Annotated[bool, typer.Option("--extend", help="Add a rather different file to the sweep of that name.")] = False,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="When another process drives the workspace: wait and watch.")] = True,
+    log: Annotated[bool, typer.Option("--log", hidden=True, help="Progress as the JSON lines that `attach` reads.")] = False,
 ) -> None:
     """Run a sweep, or resume it: what is done already is never run again."""
     from sweep.cli import running
 
-    options = running.RunOptions(workspace=workspace, address=address, as_json=json, extend=extend, follow=follow)
+    options = running.RunOptions(workspace=workspace, address=address, as_json=json, extend=extend, follow=follow, log=log)
     raise typer.Exit(running.run(spec, options))
 
 
@@ -186,6 +188,8 @@ def samples(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to
 
     write_samples(folder, lambda line: typer.echo(line, err=True))
 
+
+app.registered_commands += commands_cluster.app.registered_commands
 
 weights_app = typer.Typer(help="Networks and their weights.", no_args_is_help=True)
 app.add_typer(weights_app, name="weights")

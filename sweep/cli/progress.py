@@ -19,9 +19,10 @@ from sweep.cli.wording import amount_of_time, printable
 from sweep.plan import Plan
 
 FOLLOW_SECONDS = 1.0
+LOG_SECONDS = 2.0
 
 
-class _Bar:
+class Bar:
     """One live line: runs done, time left, losses of the newest steps; on a log file, nothing."""
 
     def __init__(self, name: str, total: int, done: int) -> None:
@@ -43,10 +44,43 @@ class _Bar:
         self.progress.update(self.task, completed=done, news=news)
 
 
+class LogBar:
+    """In place of the live line, in a log that another machine follows: JSON lines, few enough for a weekend."""
+
+    def __init__(self, name: str, total: int, done: int) -> None:
+        self.console = self
+        self._name, self._total = name, total
+        self._shown = self._newest = (done, "")
+        self._next = 0.0
+
+    def __enter__(self) -> Self:
+        self._tell()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._newest != self._shown:
+            self._tell()
+
+    def print(self, text: str, **_: object) -> None:
+        """A line that stays."""
+        print(json.dumps({"line": text}), flush=True)
+
+    def show(self, done: int, news: str) -> None:
+        """Where it stands: when that has changed, and at most every other second."""
+        self._newest = (done, news)
+        if self._newest != self._shown and time.monotonic() >= self._next:
+            self._tell()
+
+    def _tell(self) -> None:
+        self._shown, self._next = self._newest, time.monotonic() + LOG_SECONDS
+        done, news = self._shown
+        print(json.dumps({"sweep": self._name, "done": done, "runs": self._total, "news": news}), flush=True)
+
+
 class Terminal:
     """Shows a sweep that this process drives. Runs of other sweeps of the workspace are counted in as they come."""
 
-    def __init__(self, workspace: Workspace, made: Plan) -> None:
+    def __init__(self, workspace: Workspace, made: Plan, bar: type[Bar] | type[LogBar] = Bar) -> None:
         self._workspace = workspace
         self._total_work = made.work
         self._done_work = 0.0
@@ -54,7 +88,7 @@ class Terminal:
         self._seconds_planned = made.seconds
         self._began = time.monotonic()
         self._last: dict[str, events.LossPoint] = {}
-        self._bar = _Bar(made.name, made.runs, made.reused)
+        self._bar = bar(made.name, made.runs, made.reused)
 
     def __enter__(self) -> Self:
         self._bar.__enter__()
@@ -139,17 +173,17 @@ def _title(run: ClaimedRun) -> str:
     return printable(f"{run.names[run.settings.content]} x {style}, alpha {run.alpha:.4g}, beta {run.beta:.4g}, {run.layers}")
 
 
-def follow(workspace: Workspace, name: str, stop: Callable[[], bool]) -> None:
+def follow(workspace: Workspace, name: str, stop: Callable[[], bool], kind: type[Bar] | type[LogBar] = Bar) -> None:
     """Show a sweep that another process drives, until it is settled or that driver is gone."""
     first = True
-    bar: _Bar | None = None
+    bar: Bar | LogBar | None = None
     try:
         while not stop():
             with workspace.reader().connect() as connection:
                 row = queries.sweep_named(connection, name)
                 driver = queries.driver(connection)
             if first:
-                bar = _Bar(name, row.runs, row.settled)
+                bar = kind(name, row.runs, row.settled)
                 bar.__enter__()
                 first = False
             assert bar is not None

@@ -17,7 +17,7 @@ from db.engine import storage_errors
 from db.store import Store
 from db.sweeps import SweepRecord, record_inputs, record_sweep
 from db.workspace import Workspace, open_workspace
-from sweep.cli.progress import JsonLines, Terminal, follow
+from sweep.cli.progress import Bar, JsonLines, LogBar, Terminal, follow
 from sweep.cli.wording import amount_of_bytes, amount_of_time, printable
 from sweep.errors import InputError, Interrupted
 from sweep.inputs import InputFile, inspect_inputs
@@ -42,6 +42,8 @@ class RunOptions:
     as_json: bool = False
     extend: bool = False
     follow: bool = True
+    log: bool = False
+    """Progress as the JSON lines that `attach` reads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +186,7 @@ def settle(workspace: Workspace, store: Store, made: Plan, options: RunOptions) 
         if not options.follow:
             return
         with _stopping() as stop:
-            follow(workspace, made.name, stop)
+            follow(workspace, made.name, stop, LogBar if options.log else Bar)
             if stop():
                 raise Interrupted("no longer following; the sweep goes on in the other process.")
 
@@ -202,7 +204,7 @@ def _drive(workspace: Workspace, store: Store, owner: str, made: Plan, options: 
     try:
         with _interruptible():
             backend = make_backend(workspace, options.address)
-        watcher = JsonLines() if options.as_json else Terminal(workspace, made)
+        watcher = JsonLines() if options.as_json else Terminal(workspace, made, LogBar if options.log else Bar)
         with _stopping() as stop, watcher:
             finished = Driver(store, backend, owner, watcher).drive(stop)
     except BaseException:
@@ -261,7 +263,12 @@ def make_backend(workspace: Workspace, address: str) -> "Backend":
 
     if address == "local":
         say("starting a local Ray ...")
-    return RayCluster(address, inputs)
+    backend = RayCluster(address, inputs)
+    if address != "local":
+        from sweep.cluster_check import check_versions
+
+        check_versions()
+    return backend
 
 
 def ensure_weights(spec: SweepSpec) -> None:
