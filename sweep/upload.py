@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sweep.errors import InputError, SurroundingsError
 from sweep.spec import SweepSpec, load_spec
+from sweep.yaml_file import read_yaml
 
 PIECE = 32 * 2**20
 """Bytes of a file that travel as one piece."""
@@ -82,19 +83,27 @@ def read_upload(path: Path) -> tuple[SweepSpec, Upload]:
     """
     path = Path(os.path.relpath(path))  # then what is absolute below was written so
     spec = load_spec(path)
-    named = [*spec.picture_paths(), *(weights for _, weights in spec.network_files() if weights is not None)]
-    for one in named:
+    pictures = spec.picture_paths()
+    written = {key: one for section in ("settings", "parameters") for key, one in (read_yaml(path).data.get(section) or {}).items()}
+    for one in [*pictures, *(Path(text).expanduser() for text in _texts(written.get("weights")))]:
         if one.is_absolute():
             raise InputError(
                 f"{path}: {one} is an absolute path, or begins with ~, and would mean another place on the head. "
                 "Write it relative to the sweep's file; a link in its folder will do."
             )
-    places = [Path(os.path.abspath(one)) for one in (path, *named)]  # noqa: PTH100  # resolve() would follow links to elsewhere
+    weights = [file for _, file in spec.network_files() if file is not None]
+    places = [Path(os.path.abspath(one)) for one in (path, *pictures, *weights)]  # noqa: PTH100  # resolve() would follow links
     root = Path(os.path.commonpath([place.parent for place in places]))
     files = tuple(_hashed(place, place.relative_to(root).as_posix()) for place in sorted(set(places)))
     told = json.dumps([[file.name, file.sha256] for file in files])
     digest = hashlib.sha256(told.encode()).hexdigest()
     return spec, Upload(sweep=spec.name, spec=places[0].relative_to(root).as_posix(), files=files, digest=digest)
+
+
+def _texts(value: object) -> list[str]:
+    """Every text in a value of the file: 'a', ['a', 'b'], {value: a}."""
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [value] if isinstance(value, str) else [text for one in inside for text in _texts(one)]
 
 
 class _Package:

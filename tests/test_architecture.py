@@ -60,7 +60,7 @@ MAY_KNOW = {
     "sweep.cluster_check": {"sweep.combination", "sweep.errors"},
     "sweep.jobs": {"sweep.errors"},
     "sweep.tunnel": {"sweep.errors"},
-    "sweep.upload": {"sweep.spec", "sweep.errors"},
+    "sweep.upload": {"sweep.spec", "sweep.yaml_file", "sweep.errors"},
     "sweep.submitted": {"sweep.errors"},
     "sweep.driver": {"db", "sweep.spec", "sweep.combination", "sweep.events", "sweep.recipe", "sweep.request", "sweep.errors"},
     "sweep.driver_inputs": {"db", "sweep.inputs", "sweep.transfer", "sweep.errors"},
