@@ -122,6 +122,11 @@ MAY_KNOW = {
         "sweep.errors",
     },
     "sweep.cluster_calibrate": {"sweep.calibrate", "sweep.calibrate_samples", "sweep.speed", "sweep.transfer", "sweep.errors"},
+    "sweep.cluster_check": {"sweep.combination", "sweep.errors"},
+    "sweep.jobs": {"sweep.errors"},
+    "sweep.tunnel": {"sweep.errors"},
+    "sweep.upload": {"sweep.spec", "sweep.yaml_file", "sweep.errors"},
+    "sweep.submitted": {"sweep.errors"},
     "sweep.driver_inputs": {"db", "sweep.inputs", "sweep.transfer", "sweep.errors"},
     "sweep.remote": {"sweep.errors"},
     "sweep.pull": {"db", "sweep.remote", "sweep.errors"},
@@ -142,8 +147,12 @@ MAY_KNOW = {
 
 # Package of others -> the only rooms that may import it.
 ONLY_IN = {
-    "ray": {"sweep.cluster", "sweep.cluster_connection", "sweep.cluster_task", "sweep.cluster_calibrate"},
+    "ray": {
+        *("sweep.cluster", "sweep.cluster_connection", "sweep.cluster_task", "sweep.cluster_calibrate", "sweep.cluster_check"),
+        "sweep.jobs",
+    },
     "psutil": {"sweep.cluster_connection"},
+    "requests": {"sweep.jobs"},  # whose errors Ray's client lets out
     "torch": {"sweep.transfer", "sweep.worker", "sweep.process"},
     "torchvision": {"sweep.transfer"},
     "h5py": {"sweep.transfer"},
@@ -155,7 +164,7 @@ ONLY_IN = {
     "typer": {"sweep.cli"},
     "yaml": {"sweep.yaml_file", "sweep.cli.taking", "gallery.export.spec"},
 }
-NEVER = {"pickle", "marshal", "shelve", "requests", "eval", "exec"}
+NEVER = {"pickle", "marshal", "shelve", "eval", "exec"}
 
 # A call that lets in what strangers wrote -> the modules that may make it. gallery.export.pictures opens the workspace's own
 # pictures, sweep.samples those of an installed package.
@@ -244,6 +253,8 @@ WITHOUT = {
     "import sweep.cluster": {"sqlalchemy", "db", "streamlit"},
     "import sweep.driver, sweep.driver_inputs, sweep.cluster, sweep.cluster_task": {"torch", "streamlit"},
     "import sweep.pull, sweep.cli.pulling": {"torch", "ray", "streamlit"},
+    "import sweep.jobs, sweep.upload, sweep.tunnel": {"torch", "sqlalchemy", "db", "streamlit"},
+    "import sweep.submitted": {"torch", "ray", "numpy", "sqlalchemy", "db", "streamlit", "pydantic"},
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sweep import __version__
-from sweep.cli import commands_keeping
+from sweep.cli import commands_cluster, commands_keeping
 from sweep.cli.options import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption
 from sweep.cli.wording import printable
 from sweep.errors import InputError, Interrupted, StylesweepError
@@ -64,6 +64,7 @@ def run(
     max_cost: Annotated[
         float | None, typer.Option(help="Pause the sweep when so much is spent, by resources.price_per_hour of its file.")
     ] = None,
+    log: Annotated[bool, typer.Option("--log", hidden=True, help="Progress as the JSON lines that `attach` reads.")] = False,
 ) -> None:
     """Run a sweep, or resume it: what is done already is never run again."""
     from sweep.cli import running
@@ -74,6 +75,7 @@ def run(
         as_json=json,
         extend=extend,
         follow=follow,
+        log=log,
         yes=yes,
         max_hours=running.limit("--max-hours", max_hours),
         max_cost=running.limit("--max-cost", max_cost),
@@ -257,6 +259,7 @@ def samples(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to
 
 
 app.registered_commands += commands_keeping.app.registered_commands
+app.registered_commands += commands_cluster.app.registered_commands
 
 weights_app = typer.Typer(help="Networks and their weights.", no_args_is_help=True)
 app.add_typer(weights_app, name="weights")
