@@ -9,6 +9,7 @@ from pathlib import Path
 
 from db import calibration, queries
 from db.workspace import Workspace, open_workspace
+from sweep.cli.outline import outline
 from sweep.cli.wording import amount_of_bytes, amount_of_time, say
 from sweep.errors import InputError
 from sweep.inputs import InputFile, inspect_inputs
@@ -16,10 +17,8 @@ from sweep.masks import inspect_masks
 from sweep.plan import CPU_RATE, GPU_RATE, Plan, make_plan, picture_sizes
 from sweep.spec import SweepSpec, load_spec
 from sweep.speed import Measured, Speed, curves_of
+from sweep.transfer.cost import WORKER_BYTES
 from sweep.transfer.presets import network_info
-
-WORKER_BYTES = 450_000_000
-"""Of a worker beside its run: Python, torch, the yardsticks' network and what is kept for other runs; measured with the demo's sweep."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +39,8 @@ def prepare(path: Path) -> Prepared:
     from sweep.transfer.weights import network_hash
 
     spec = load_spec(path)
+    for remark in spec.remarks:
+        say(remark)
     files = inspect_inputs(spec.content_and_style_paths())
     files |= inspect_masks(spec, files)
     for file in files.values():
@@ -137,9 +138,7 @@ def describe(made: Plan, spec: SweepSpec) -> str:
     """A plan in words."""
     need = "needs" if made.combinations == 1 else "need"
     lines = [f"{made.name}: {_count(made.combinations, 'combination')} {need} {_count(made.runs, 'run')}"]
-    axes = [f"{len(spec.contents)} content", f"{len(spec.styles)} style"]
-    axes += [f"{len(axis.values)} {name}" for name, axis in spec.axes.items() if len(axis.values) > 1]
-    lines.append(f"  grid      {' x '.join(axes)}")
+    lines.append(f"  {spec.space.method:<9} {outline(spec.space)}")
     if made.runs < made.combinations:
         shared = made.combinations - made.runs
         who = f"{_count(shared, 'combination')} {'needs' if shared == 1 else 'need'}"

@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from db import drivers, queries, spending
+from db import drivers, queries, spending, steering
 from db.engine import storage_errors
 from db.store import Store
 from db.sweeps import SweepRecord, record_inputs, record_sweep
 from db.workspace import Workspace, open_workspace
 from sweep.cli.planning import check_address, describe, ensure_weights, is_large, plan_in, prepare
-from sweep.cli.progress import JsonLines, Terminal, follow
+from sweep.cli.progress import JsonLines, Line, LogLine, Terminal, follow
 from sweep.cli.wording import say
 from sweep.errors import InputError, Interrupted
 from sweep.plan import Plan, own_weights
 
 if TYPE_CHECKING:
-    from sweep.driver import Backend
+    from sweep.backend import Backend
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +39,8 @@ class RunOptions:
     yes: bool = False
     max_hours: float | None = None
     max_cost: float | None = None
+    log: bool = False
+    """Progress as the JSON lines that `attach` reads."""
 
 
 def run(path: Path, options: RunOptions) -> int:
@@ -63,16 +65,23 @@ def run(path: Path, options: RunOptions) -> int:
         "snapshots": spec.snapshots,
     }
     record = SweepRecord(
-        name=made.name, spec_text=prepared.spec.text, spec_path=str(path.absolute()), search_seed=None, resources=resources
+        name=made.name, spec_text=prepared.spec.text, spec_path=str(path.absolute()), search_seed=spec.search_seed, resources=resources
     )
     with storage_errors(workspace.url):
         record_inputs(store, (file.picture() for file in prepared.files.values()))
         record_sweep(store, record, made.planned, extend=options.extend)
+        activate(store, made.name)
         deadline = None if options.max_hours is None else time.time() + 3600 * options.max_hours
         spending.set_limits(store.engine, made.name, deadline, options.max_cost)
         del prepared
         settle(workspace, store, made, options)
     return conclude(workspace, made.name, options)
+
+
+def activate(store: Store, name: str) -> None:
+    """To run a sweep is to want it, however it was left: paused, cancelled or archived."""
+    with store.engine.begin() as connection:
+        steering.resume(connection, steering.sweep_id(connection, name))
 
 
 def limit(option: str, value: float | None) -> float | None:
@@ -114,7 +123,7 @@ def settle(workspace: Workspace, store: Store, made: Plan, options: RunOptions) 
         if not options.follow:
             return
         with _stopping() as stop:
-            follow(workspace, made.name, stop, as_json=options.as_json)
+            follow(workspace, made.name, stop, as_json=options.as_json, kind=LogLine if options.log else Line)
             if stop():
                 raise Interrupted("no longer following; the sweep goes on in the other process.")
 
@@ -122,7 +131,8 @@ def settle(workspace: Workspace, store: Store, made: Plan, options: RunOptions) 
 def _is_settled(workspace: Workspace, name: str) -> bool:
     with workspace.reader().connect() as connection:
         row = queries.sweep_named(connection, name)
-    return row.settled == row.runs or row.state != "active"  # nobody drives what is paused or cancelled
+    # What a person has paused may be resumed any moment; what a limit or the circuit breaker has paused waits for more than that.
+    return row.settled == row.runs or row.state == "cancelled" or row.reason is not None
 
 
 def _drive(workspace: Workspace, store: Store, owner: str, made: Plan, options: RunOptions) -> None:
@@ -132,7 +142,7 @@ def _drive(workspace: Workspace, store: Store, owner: str, made: Plan, options: 
     try:
         with _interruptible():
             backend = make_backend(workspace, options.address)
-        watcher = JsonLines(workspace, made) if options.as_json else Terminal(workspace, made)
+        watcher = JsonLines(workspace, made) if options.as_json else Terminal(workspace, made, LogLine if options.log else Line)
         with _stopping() as stop, watcher:
             finished = Driver(store, backend, owner, watcher).drive(stop)
     except BaseException:
@@ -176,7 +186,12 @@ def make_backend(workspace: Workspace, address: str) -> "Backend":
 
     if address == "local":
         say("starting a local Ray ...")
-    return RayCluster(address, inputs)
+    backend = RayCluster(address, inputs)
+    if address != "local":
+        from sweep.cluster_check import check_versions
+
+        check_versions()
+    return backend
 
 
 @contextmanager
@@ -236,4 +251,7 @@ def conclude(workspace: Workspace, name: str, options: RunOptions) -> int:
             say(f"{counts}: `stylesweep logs RUN` says why; `stylesweep retry {name}` queues them again.")
         here = "" if options.workspace == Path("stylesweep-workspace") else f" --workspace {options.workspace}"
         say(f"look at them: stylesweep gallery{here}")
+    if row.settled < row.runs:
+        say(f"{name} is {row.state}, with {row.runs - row.settled} of {row.runs} runs to go: {row.reason or f'`stylesweep resume {name}`'}")
+        return 1
     return 1 if bad else 0

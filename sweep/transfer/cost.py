@@ -6,6 +6,8 @@ from sweep.transfer.controls import Dtype
 from sweep.transfer.presets import GATYS, layer_names, network_info
 from sweep.transfer.recipe import Recipe
 
+WORKER_BYTES = 450_000_000
+"""Of a worker beside its run: Python, torch, the yardsticks' network and what is kept for other runs; measured with the demo's sweep."""
 _FLOAT = 4  # bytes
 _INDEX = 8  # bytes that a max pool remembers per output
 _SCRATCH = 15 * 2**20  # what the libraries work in, whatever the size
