@@ -16,8 +16,8 @@ from db.engine import storage_errors
 from db.models import Attempt, Checkpoint, Combination, Image, LossPoint, Preview, Run, Snapshot, Sweep
 from db.queries import sweep_named
 from db.references import artifact_files, checkpoint_files, unused_pictures
+from db.rows import keep_numbers_rising, next_seq
 from db.steering import refresh_wanted
-from db.store import keep_numbers_rising, next_seq
 from db.workspace import Workspace
 from sweep.errors import InputError, WorkspaceBusy
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, case, delete, exists, func, insert, lit
 
 from db.merge_tables import OTHER, RUN_MAP, names
 from db.models import SETTLED, Attempt, Checkpoint, Image, LossPoint, Preview, Run, Snapshot
-from db.store import keep_numbers_rising, next_seq
+from db.rows import keep_numbers_rising, next_seq
 
 _RANK = {"done": 3, "diverged": 2, "failed": 1, "quarantined": 1}
 ELSEWHERE = "its result came from another workspace"

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, Row, case, exists, func, insert, literal, sel
 
 from db.merge_tables import OTHER, RUN_MAP, names
 from db.models import Combination, Run, Sweep
+from db.rows import queue_settled
 from db.steering import refresh_wanted
-from db.store import queue_settled
 
 REASON = "it came from another workspace with runs that are not finished; `stylesweep resume` runs them here too"
 """Why a sweep is paused that nobody paused: results are merged to be looked at, and must not set this machine to work."""

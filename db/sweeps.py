@@ -10,8 +10,9 @@ from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects import sqlite
 
 from db.models import Combination, Run, Sweep
+from db.rows import insert_images, queue_settled
 from db.steering import refresh_wanted
-from db.store import Store, insert_images, queue_settled
+from db.store import Store
 from sweep import combination as words
 from sweep.errors import InputError
 

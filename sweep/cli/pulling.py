@@ -6,7 +6,7 @@ from pathlib import Path
 from db.engine import storage_errors
 from db.workspace import open_workspace
 from sweep.cli import keeping
-from sweep.cli.running import say
+from sweep.cli.wording import say
 from sweep.pull import pull as fetch_and_merge
 from sweep.pull import read_source
 

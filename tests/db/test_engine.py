@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,12 @@ from sweep.errors import InputError, StorageError, WorkspaceBusy
 from sweep.transfer.yardstick_names import ALL_NAMES
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def all_migrations(monkeypatch: pytest.MonkeyPatch, migrations: Callable[..., None]) -> None:
+    """Here they run for every workspace."""
+    monkeypatch.setattr("db.engine._migrate", migrations)
 
 
 @pytest.fixture
