@@ -141,6 +141,13 @@ def test_a_submitted_sweep_runs_on_both_workers_and_comes_home(cluster: Cluster)
     assert "[4/4]" in said, said
     assert {node for (node,) in cluster.ask("SELECT node FROM attempt WHERE state = 'done'")} == {"worker-a", "worker-b"}
     assert cluster.ask("SELECT COUNT(*) FROM run WHERE state = 'done'") == [(4,)]
+    for expected in ("4 results and 1 sweep new here", "0 results and 0 sweeps new here"):
+        pulled = cluster.stylesweep("pull", f"{HOME}/cluster.yaml:{WORKSPACE}", "--workspace", f"{HOME}/pulled")
+        assert expected in pulled, pulled
+    assert "0 faults" in cluster.stylesweep("verify", "--workspace", f"{HOME}/pulled")
+    assert list((cluster.head.home / "stylesweep-workspace").glob(".pull-*")) == []
+    said = cluster.stylesweep("pull", f"{HOME}/cluster.yaml:/nowhere", "--workspace", f"{HOME}/pulled", check=False)
+    assert f"there is no workspace in /nowhere on the head of {HOME}/cluster.yaml" in said
 
 
 def test_ray_down_ends_the_head(cluster: Cluster) -> None:
