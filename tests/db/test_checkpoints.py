@@ -135,3 +135,17 @@ def test_nothing_is_kept_for_an_attempt_that_holds_nothing(workspace: Workspace)
     assert list(store.checkpoints.iterdir()) == []
     with store.engine.connect() as connection:
         assert queries.checkpoint(connection, run.run_key) is None and queries.preview(connection, run.run_key) is None
+
+
+def test_an_attempt_that_went_on_from_a_state_says_nothing_of_how_fast_this_machine_is(workspace: Workspace) -> None:
+    store, owner = driving(workspace)
+    run = store.claim(owner, 1)[0]
+    with store.engine.connect() as connection:
+        before = queries.measured_rate(connection)
+    kept(store, owner, run)
+    resign(store.engine, owner)
+    store, owner = driving(workspace)
+    again = store.claim(owner, 1)[0]
+    assert store.finished(owner, events.Finished(**{**vars(finished_event(again, 1)), "seconds": 0.001}))
+    with store.engine.connect() as connection:
+        assert queries.measured_rate(connection) == before
