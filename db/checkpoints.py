@@ -11,22 +11,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select
 
-from db.artifacts import Artifacts, storage_error, write_durably
-from db.models import Checkpoint, LossPoint, Preview, Run, Snapshot
-from db.rows import close_attempt, held, insert_points
+from db.artifacts import storage_error, write_durably
+from db.models import Checkpoint, LossPoint, Preview, Snapshot
+from db.rows import close_attempt, held, insert_points, queue_again
+from db.writing import Writing
 from sweep import events
 from sweep.errors import StorageError
 
 
-class UnderWay:
+class UnderWay(Writing):
     """The writes about runs that have not ended; the part of the Store that speaks of states and previews."""
-
-    def __init__(self, engine: Engine, artifacts: Artifacts) -> None:
-        self.engine = engine
-        self.artifacts = artifacts
-        self.checkpoints = artifacts.folder.parent / "checkpoints"
 
     def checkpoint(self, owner: str, event: events.Checkpoint, curve: Sequence[events.LossPoint] = ()) -> bool:
         """Keep a state instead of the one before, with the part of the curve that leads up to it, so that no point is missing later.
@@ -34,15 +30,12 @@ class UnderWay:
         False if the attempt no longer holds the run. Raises StorageError for a full disk.
         """
         row = self._write(event, event.state)
-        with self.engine.begin() as connection:
+        with self._transaction() as connection:
             run_id = held(connection, owner, event)
             if run_id is not None:
                 insert_points(connection, run_id, curve)
                 _record(connection, run_id, row)
-        if run_id is not None:
-            self.remove_states(event.run_key, but=row["file"])
-        else:
-            (self.checkpoints / row["file"]).unlink(missing_ok=True)
+        self._tidy(event.run_key, row["file"], kept=run_id is not None)
         return run_id is not None
 
     def stopped(self, owner: str, event: events.Stopped, curve: Sequence[events.LossPoint] = ()) -> str | None:
@@ -51,30 +44,35 @@ class UnderWay:
         Returns the run's new state, or None if the attempt no longer held it. Raises StorageError for a full disk.
         """
         row = self._write(event, event.state) if event.state is not None else None
-        with self.engine.begin() as connection:
+        with self._transaction() as connection:
             run_id = held(connection, owner, event)
             if run_id is not None:
                 insert_points(connection, run_id, curve)
                 if row is not None:
                     _record(connection, run_id, row)
-                connection.execute(update(Run).where(Run.id == run_id).values(state="queued", owner=None, lease=None))
+                queue_again(connection, run_id)
                 close_attempt(connection, run_id, event.attempt, "cancelled", error=f"stopped after step {event.step}, as asked")
-        if row is not None and run_id is not None:
-            self.remove_states(event.run_key, but=row["file"])
-        elif row is not None:
-            (self.checkpoints / row["file"]).unlink(missing_ok=True)
+        if row is not None:
+            self._tidy(event.run_key, row["file"], kept=run_id is not None)
         return "queued" if run_id is not None else None
 
     def preview(self, owner: str, previews: Sequence[events.Preview]) -> None:
         """The newest pictures of running runs, in one transaction; those of attempts that hold nothing are dropped."""
         if not previews:
             return
-        with self.engine.begin() as connection:
+        with self._transaction() as connection:
             for event in previews:
                 run_id = held(connection, owner, event)
                 if run_id is not None:
                     row = {"run_id": run_id, "step": event.step, "picture": event.picture, "at": time.time()}
                     connection.execute(insert(Preview).prefix_with("OR REPLACE").values(row))
+
+    def _tidy(self, run_key: str, file: str, *, kept: bool) -> None:
+        """A state that was recorded replaces the older ones; one that came too late goes. Both once the rows are there for good."""
+        if kept:
+            self._after_commit(lambda: self.remove_states(run_key, but=file))
+        else:
+            self._after_commit(lambda: (self.checkpoints / file).unlink(missing_ok=True))
 
     def remove_states(self, run_key: str, but: str = "") -> None:
         """Remove the files of a run's states, except one; also such as a killed driver left behind."""
@@ -125,12 +123,6 @@ def state_of(folder: Path, row: Any) -> bytes:
     if hashlib.sha256(data).hexdigest() != row.sha256:
         raise StorageError(f"{path} is damaged: its bytes are not those that were written.")
     return data
-
-
-def forget(connection: Connection, run_id: int) -> None:
-    """Drop the rows of a run that is no longer under way; its files are for `remove_states`, after the commit."""
-    for table in (Checkpoint, Preview):
-        connection.execute(delete(table).where(table.run_id == run_id))
 
 
 def _record(connection: Connection, run_id: int, row: dict[str, Any]) -> None:

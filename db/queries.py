@@ -37,7 +37,9 @@ class SweepRow:
     combinations: int
     runs: int
     states: Mapping[str, int]
+    reason: str | None = None
     best_thumbnail: str | None = None
+    archived_at: float | None = None
 
     @property
     def settled(self) -> int:
@@ -141,7 +143,7 @@ def _sweep_row(connection: Connection, sweep: Any, counts: Mapping[str, tuple[in
         .limit(1)
     )
     return SweepRow(
-        **{name: getattr(sweep, name) for name in ("id", "name", "state", "created_at", "spec_path")},
+        **{name: getattr(sweep, name) for name in ("id", "name", "state", "reason", "created_at", "spec_path", "archived_at")},
         combinations=sum(combinations for _, combinations in counts.values()),
         runs=sum(runs for runs, _ in counts.values()),
         states={state: counts[state][0] for state in RUN_STATES if state in counts},

@@ -15,7 +15,8 @@ from sweep import process
 from sweep.errors import InputError, StylesweepError, SurroundingsError
 from sweep.events import Checkpoint, Diverged, Event, Failed, Finished, PictureFile, Preview, Progress, Snapshot, Started, Stopped
 from sweep.pacing import AttemptKey, Pace, StopAsked
-from sweep.request import Inputs, RunRequest, picture_side, problem_of, style_shares
+from sweep.problem import problem_of, style_shares
+from sweep.request import Inputs, RunRequest, picture_side
 from sweep.transfer import yardsticks
 from sweep.transfer.cost import peak_bytes
 from sweep.transfer.images import encode_png, encode_thumbnail, mean_colour

@@ -20,7 +20,8 @@ from db import queries
 from db.checkpoints import state_of
 from db.drivers import become_driver, heartbeat, resign
 from db.models import Attempt, Combination, LossPoint, Run, Snapshot, Sweep
-from db.store import MAX_WORKER_KILLS, ClaimedRun, Store
+from db.setbacks import MAX_WORKER_KILLS
+from db.store import ClaimedRun, Store
 from db.sweeps import SweepRecord, record_inputs, record_sweep
 from db.workspace import Workspace, open_workspace
 from sweep import events
