@@ -57,19 +57,81 @@ MAY_KNOW = {
         "sweep.transfer.recipe",
         "sweep.errors",
     },
-    "sweep.plan": {"db", "sweep.spec", "sweep.combination", "sweep.events", "sweep.transfer", "sweep.errors"},
+    "sweep.speed": set(),
+    "sweep.plan": {"db", "sweep.spec", "sweep.speed", "sweep.combination", "sweep.events", "sweep.transfer", "sweep.errors"},
     "sweep.recipe": {"db", "sweep.combination"},
     "sweep.inputs": {"db", "sweep.transfer.images", "sweep.errors"},
     "sweep.masks": {"sweep.inputs", "sweep.spec", "sweep.styles", "sweep.transfer.images", "sweep.errors"},
     "sweep.request": {"sweep.transfer", "sweep.combination"},
     "sweep.process": {"sweep.request", "sweep.transfer", "sweep.errors"},
-    "sweep.worker": {"sweep.process", "sweep.request", "sweep.transfer", "sweep.events", "sweep.errors"},
-    "sweep.in_process": {"sweep.worker", "sweep.request", "sweep.events"},
-    "sweep.cluster": {"sweep.worker", "sweep.request", "sweep.events", "sweep.transfer", "sweep.errors"},
-    "sweep.driver": {"db", "sweep.spec", "sweep.combination", "sweep.events", "sweep.recipe", "sweep.request", "sweep.errors"},
+    "sweep.problem": {"sweep.request", "sweep.transfer", "sweep.combination"},
+    "sweep.pacing": {"sweep.transfer.companion"},
+    "sweep.worker": {"sweep.pacing", "sweep.process", "sweep.problem", "sweep.request", "sweep.transfer", "sweep.events", "sweep.errors"},
+    "sweep.places": set(),
+    "sweep.in_process": {"sweep.worker", "sweep.request", "sweep.places", "sweep.events"},
+    "sweep.cluster_connection": {"sweep.errors"},
+    "sweep.cluster_task": {"sweep.worker", "sweep.request", "sweep.transfer", "sweep.events", "sweep.errors"},
+    "sweep.cluster": {
+        *(
+            "sweep.cluster_connection",
+            "sweep.cluster_task",
+            "sweep.worker",
+            "sweep.request",
+            "sweep.places",
+            "sweep.events",
+            "sweep.transfer",
+            "sweep.errors",
+        ),
+    },
+    "sweep.tasks": {"db", "sweep.places", "sweep.recipe", "sweep.request", "sweep.transfer"},
+    "sweep.in_flight": {"db", "sweep.places", "sweep.events"},
+    "sweep.failures": {"sweep.events"},
+    "sweep.backend": {"db", "sweep.in_flight", "sweep.places", "sweep.request", "sweep.events"},
+    "sweep.driver": {
+        *(
+            "db",
+            "sweep.backend",
+            "sweep.tasks",
+            "sweep.in_flight",
+            "sweep.failures",
+            "sweep.places",
+            "sweep.events",
+            "sweep.request",
+            "sweep.errors",
+        ),
+    },
+    "sweep.calibrate": {
+        "sweep.worker",
+        "sweep.process",
+        "sweep.request",
+        "sweep.combination",
+        "sweep.events",
+        "sweep.speed",
+        "sweep.transfer",
+        "sweep.errors",
+    },
+    "sweep.calibrate_together": {"sweep.calibrate", "sweep.speed", "sweep.errors"},
+    "sweep.calibrate_samples": {
+        "sweep.calibrate",
+        "sweep.inputs",
+        "sweep.spec",
+        "sweep.samples",
+        "sweep.combination",
+        "sweep.speed",
+        "sweep.transfer",
+        "sweep.errors",
+    },
+    "sweep.cluster_calibrate": {"sweep.calibrate", "sweep.calibrate_samples", "sweep.speed", "sweep.transfer", "sweep.errors"},
+    "sweep.cluster_check": {"sweep.combination", "sweep.errors"},
+    "sweep.jobs": {"sweep.errors"},
+    "sweep.tunnel": {"sweep.errors"},
+    "sweep.upload": {"sweep.spec", "sweep.yaml_file", "sweep.errors"},
+    "sweep.submitted": {"sweep.errors"},
     "sweep.driver_inputs": {"db", "sweep.inputs", "sweep.transfer", "sweep.errors"},
+    "sweep.remote": {"sweep.errors"},
+    "sweep.pull": {"db", "sweep.remote", "sweep.errors"},
     "sweep.cli": {"sweep", "db", "gallery"},
-    "db": {"db", "sweep.combination", "sweep.events", "sweep.transfer.yardstick_names", "sweep.errors"},
+    "db": {"db", "sweep.combination", "sweep.events", "sweep.speed", "sweep.transfer.yardstick_names", "sweep.errors"},
     "gallery": {
         "gallery",
         "db",
@@ -85,8 +147,12 @@ MAY_KNOW = {
 
 # Package of others -> the only rooms that may import it.
 ONLY_IN = {
-    "ray": {"sweep.cluster"},
-    "psutil": {"sweep.cluster"},
+    "ray": {
+        *("sweep.cluster", "sweep.cluster_connection", "sweep.cluster_task", "sweep.cluster_calibrate", "sweep.cluster_check"),
+        "sweep.jobs",
+    },
+    "psutil": {"sweep.cluster_connection"},
+    "requests": {"sweep.jobs"},  # whose errors Ray's client lets out
     "torch": {"sweep.transfer", "sweep.worker", "sweep.process"},
     "torchvision": {"sweep.transfer"},
     "h5py": {"sweep.transfer"},
@@ -98,7 +164,7 @@ ONLY_IN = {
     "typer": {"sweep.cli"},
     "yaml": {"sweep.yaml_file", "sweep.cli.taking", "gallery.export.spec"},
 }
-NEVER = {"pickle", "marshal", "shelve", "requests", "eval", "exec"}
+NEVER = {"pickle", "marshal", "shelve", "eval", "exec"}
 
 # A call that lets in what strangers wrote -> the modules that may make it. gallery.export.pictures opens the workspace's own
 # pictures, sweep.samples those of an installed package.
@@ -185,6 +251,10 @@ WITHOUT = {
     "import sweep.driver, sweep.driver_inputs, sweep.in_process": {"ray", "streamlit"},
     "import sweep.spec, sweep.plan": {"torch", "ray", "streamlit"},
     "import sweep.cluster": {"sqlalchemy", "db", "streamlit"},
+    "import sweep.driver, sweep.driver_inputs, sweep.cluster, sweep.cluster_task": {"torch", "streamlit"},
+    "import sweep.pull, sweep.cli.pulling": {"torch", "ray", "streamlit"},
+    "import sweep.jobs, sweep.upload, sweep.tunnel": {"torch", "sqlalchemy", "db", "streamlit"},
+    "import sweep.submitted": {"torch", "ray", "numpy", "sqlalchemy", "db", "streamlit", "pydantic"},
 }  # fmt: skip
 
 
