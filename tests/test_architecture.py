@@ -17,6 +17,7 @@ HOUSES = ("sweep", "db", "gallery")
 MAY_KNOW = {
     "sweep.errors": set(),
     "sweep.combination": {"sweep.transfer.controls"},
+    "sweep.keys": {"sweep.combination"},
     "sweep.events": {"sweep.transfer.curve"},
     "sweep.yaml_file": {"sweep.errors"},
     "sweep.transfer": {"sweep.transfer", "sweep.errors"},
@@ -58,7 +59,7 @@ MAY_KNOW = {
         "sweep.errors",
     },
     "sweep.speed": set(),
-    "sweep.plan": {"db", "sweep.spec", "sweep.speed", "sweep.combination", "sweep.events", "sweep.transfer", "sweep.errors"},
+    "sweep.plan": {"db", "sweep.keys", "sweep.spec", "sweep.speed", "sweep.combination", "sweep.events", "sweep.transfer", "sweep.errors"},
     "sweep.recipe": {"db", "sweep.combination"},
     "sweep.inputs": {"db", "sweep.transfer.images", "sweep.errors"},
     "sweep.masks": {"sweep.inputs", "sweep.spec", "sweep.styles", "sweep.transfer.images", "sweep.errors"},
