@@ -217,7 +217,7 @@ class Combination:
     def own_values(self, run: str) -> dict[str, Any]:
         """What `combination_key` hashes; run: the key of its run."""
         own: dict[str, Any] = {name: getattr(self, name) for name in ("content", "style", "alpha", "beta")}
-        own |= {"layers": asdict(self.layers), "settings": self.settings.departures(), "run": run}
+        own |= {"layers": dict(vars(self.layers)), "settings": self.settings.departures(), "run": run}
         return own | {"regions": self.regions} if self.regions else own
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from db.sweeps import PlannedCombination
-from sweep.combination import Combination
+from sweep.combination import Combination, LayerSet
 from sweep.keys import Keys
 from sweep.spec import NamedCombination, SweepSpec
 from sweep.speed import Speed, makespan
@@ -135,6 +135,7 @@ class _Costs:
         self._speed = speed
         self._known: dict[tuple[object, ...], _Cost] = {}
         self._last: tuple[Combination, _Cost] | None = None
+        self._deepest: dict[tuple[str, LayerSet], str] = {}
 
     def of(self, combination: Combination) -> _Cost:
         """Most neighbours have settings, layers and photograph in common, as one object."""
@@ -144,7 +145,10 @@ class _Costs:
 
     def _looked_up(self, combination: Combination) -> _Cost:
         settings, layers = combination.settings, combination.layers
-        deepest = deepest_layer(settings.network, dict(layers.content), dict(layers.style))
+        deepest = self._deepest.get((settings.network, layers))
+        if deepest is None:
+            deepest = deepest_layer(settings.network, dict(layers.content), dict(layers.style))
+            self._deepest[settings.network, layers] = deepest
         size = self._sizes[combination.content]
         key = (settings.network, deepest, size, len(combination.regions), *(getattr(settings, name) for name in _COSTLY))
         if key not in self._known:

@@ -172,13 +172,13 @@ class SweepSpec:
         """
         names = NAMES[2:-3]
         assert NAMES[:2] + NAMES[-3:] == ("content", "style", "layers", "alpha", "beta") and names[:2] == ("network", "weights")
-        pair: tuple[Any, ...] = ()
+        pairs: dict[tuple[Any, ...], tuple[Any, ...]] = {}
         settings_of: dict[tuple[Any, ...], Settings] = {}
         for point in self.space.points():
-            if point[:2] != pair:
-                pair = tuple(point[:2])
-                content, style = pair
-                (shares, regions), style_name = style.weighed(content, sha256), style.name()
+            content, style = pair = tuple(point[:2])
+            if pair not in pairs:
+                pairs[pair] = (*style.weighed(content, sha256), style.name())
+            shares, regions, style_name = pairs[pair]
             made = tuple(point[2:-3])
             settings = settings_of.get(made)
             if settings is None:
