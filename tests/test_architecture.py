@@ -37,7 +37,10 @@ MAY_KNOW = {
     "sweep.space": {"sweep.axes", "sweep.conditions", "sweep.search", "sweep.yaml_file", "sweep.transfer.recipe"},
     "sweep.pictures": {"sweep.yaml_file", "sweep.errors"},
     "sweep.styles": {"sweep.pictures", "sweep.combination", "sweep.yaml_file", "sweep.errors"},
+    "sweep.spec_file": {"sweep.parameters", "sweep.space", "sweep.yaml_file", "sweep.errors"},
+    "sweep.schema": {"sweep.conditions", "sweep.parameters", "sweep.ranges", "sweep.spec_file", "sweep.combination"},
     "sweep.spec": {
+        "sweep.spec_file",
         "sweep.axes",
         "sweep.conditions",
         "sweep.parameters",
@@ -161,7 +164,7 @@ ONLY_IN = {
     "alembic": {"db"},
     "streamlit": {"gallery"},
     "altair": {"gallery"},
-    "pydantic": {"sweep.spec"},
+    "pydantic": {"sweep.spec_file"},
     "typer": {"sweep.cli"},
     "yaml": {"sweep.yaml_file", "sweep.cli.taking", "gallery.export.spec"},
 }
