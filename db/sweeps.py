@@ -162,9 +162,12 @@ def _ensure_runs(connection: Connection, items: Sequence[PlannedCombination]) ->
 _ENDED = ("failed", "quarantined", "cancelled")
 
 
+_SETTINGS = tuple(field.name for field in fields(words.Settings) if field.name != "network_hash")
+
+
 def _combination_row(item: PlannedCombination) -> dict[str, Any]:
     one = item.combination
-    settings = {field.name: getattr(one.settings, field.name) for field in fields(words.Settings) if field.name != "network_hash"}
+    settings = {name: getattr(one.settings, name) for name in _SETTINGS}
     stop = one.settings.stop
     return settings | {
         "stop": "off" if stop is None else str(stop),
