@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 from db.sweeps import PlannedCombination
@@ -109,9 +110,11 @@ def make_plan(
 
 BASES = ("guess", "runs", "calibration")
 """What an estimate of time may rest on, the weakest first."""
-_COSTLY = ("recipe", "size", "size_by", "steps", "dtype", *NUMBERS)
+_costly = attrgetter("recipe", "size", "size_by", "steps", "dtype", *NUMBERS)
 """The settings by which runs differ in their scales and their memory; what else may differ costs no work that is counted."""
-_SHARED = ("settings", "layers", "content", "regions")
+
+
+_where = attrgetter("content", "regions")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,9 +142,10 @@ class _Costs:
 
     def of(self, combination: Combination) -> _Cost:
         """Most neighbours have settings, layers and photograph in common, as one object."""
-        if self._last is None or any(getattr(combination, name) is not getattr(self._last[0], name) for name in _SHARED):
-            self._last = combination, self._looked_up(combination)
-        return self._last[1]
+        one, last = combination, self._last
+        if last is None or one.settings is not last[0].settings or one.layers is not last[0].layers or _where(one) != _where(last[0]):
+            last = self._last = combination, self._looked_up(combination)
+        return last[1]
 
     def _looked_up(self, combination: Combination) -> _Cost:
         settings, layers = combination.settings, combination.layers
@@ -150,7 +154,7 @@ class _Costs:
             deepest = deepest_layer(settings.network, dict(layers.content), dict(layers.style))
             self._deepest[settings.network, layers] = deepest
         size = self._sizes[combination.content]
-        key = (settings.network, deepest, size, len(combination.regions), *(getattr(settings, name) for name in _COSTLY))
+        key = (settings.network, deepest, size, len(combination.regions), *_costly(settings))
         if key not in self._known:
             self._known[key] = self._cost(combination, deepest, size)
         return self._known[key]
