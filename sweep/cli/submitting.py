@@ -13,9 +13,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from sweep.cli.progress import Bar
-from sweep.cli.running import say
-from sweep.cli.wording import amount_of_bytes, printable
+from sweep.cli.progress import Line
+from sweep.cli.wording import amount_of_bytes, printable, say
 from sweep.errors import InputError, Interrupted, SurroundingsError
 from sweep.inputs import inspect_inputs
 from sweep.jobs import Job, JobServer
@@ -192,7 +191,7 @@ class _View:
 
     def __init__(self, sweep: str) -> None:
         self._sweep = sweep
-        self._bar: Bar | None = None
+        self._bar: Line | None = None
 
     def take(self, line: str, *, is_old: bool) -> None:
         told = _told(line)
@@ -214,9 +213,9 @@ class _View:
 
     def _show(self, told: Mapping[str, Any]) -> None:
         if self._bar is None:
-            self._bar = Bar(self._sweep, int(told["runs"]), int(told["done"]))
+            self._bar = Line(self._sweep)
             self._bar.__enter__()
-        self._bar.show(int(told["done"]), str(told["news"]))
+        self._bar.tell(int(told["done"]), int(told["runs"]), str(told["news"]))
 
 
 def _told(line: str) -> dict[str, Any]:
