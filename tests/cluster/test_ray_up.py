@@ -1,5 +1,6 @@
 """cluster.local.yaml really executed: `ray up` over real sshds on machines made of namespaces, a sweep on it, and the way down."""
 
+import contextlib
 import json
 import os
 import re
@@ -26,6 +27,7 @@ from sweep.transfer.weights import cache_folder
 
 WHY_NOT = missing()
 pytestmark = [
+    pytest.mark.ray,
     pytest.mark.cluster,
     pytest.mark.weights,
     pytest.mark.timeout(600),
@@ -35,6 +37,8 @@ pytestmark = [
 ROOT = Path(__file__).parent.parent.parent
 BIN = ROOT / ".venv" / "bin"
 WORKSPACE = f"{HOME}/stylesweep-workspace"
+
+RESULTS = "SELECT run_key, state, output FROM run ORDER BY run_key"
 
 SWEEP = f"""name: walk
 content: photographs
@@ -79,9 +83,9 @@ class Cluster:
         """Ray's command line on the laptop, in the checkout."""
         return self.laptop.run("env", "-C", ROOT, "RAY_AUTH_MODE=token", "RAY_USAGE_STATS_ENABLED=0", BIN / "ray", *words, timeout=240)
 
-    def ask(self, question: str) -> list[tuple[Any, ...]]:
-        """A question to the head's database."""
-        with sqlite3.connect(f"file:{self.head.home}/stylesweep-workspace/sweeps.db?mode=ro", uri=True) as connection:
+    def ask(self, question: str, machine: Machine | None = None, workspace: str = "stylesweep-workspace") -> list[tuple[Any, ...]]:
+        """A question to a database, the head's unless told."""
+        with contextlib.closing(sqlite3.connect((machine or self.head).home / workspace / "sweeps.db")) as connection:
             return connection.execute(question).fetchall()
 
 
@@ -173,6 +177,9 @@ def test_a_submitted_sweep_runs_on_both_workers_and_comes_home(cluster: Cluster)
     assert cluster.ask("SELECT COUNT(*) FROM run WHERE state = 'done'") == [(4,)]
     assert {key for (key,) in cluster.ask("SELECT run_key FROM run")} == keys_here(cluster.laptop.home / "holidays/walk.yaml")
     assert "[4/4]" in cluster.stylesweep("job-logs", "walk")
+    cluster.stylesweep("pull", f"cluster.yaml:{WORKSPACE}", "--workspace", f"{HOME}/results")
+    assert cluster.ask(RESULTS, cluster.laptop, "results") == cluster.ask(RESULTS) and len(cluster.ask(RESULTS)) == 4
+    cluster.stylesweep("verify", "--workspace", f"{HOME}/results")
 
 
 def keys_here(path: Path) -> set[str]:
