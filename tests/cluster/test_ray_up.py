@@ -7,6 +7,7 @@ import re
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).parent.parent.parent
-BIN = ROOT / ".venv" / "bin"
+BIN = Path(sys.prefix) / "bin"
 WORKSPACE = f"{HOME}/stylesweep-workspace"
 
 RESULTS = "SELECT run_key, state, output FROM run ORDER BY run_key"
@@ -97,7 +98,7 @@ def filled_in(head: Machine, workers: tuple[Machine, Machine]) -> str:
         "[192.168.1.11, 192.168.1.12]": f"[{workers[0].ip}, {workers[1].ip}]",
         "ssh_user: ubuntu": "ssh_user: root",
         "~/.ssh/id_ed25519": "~/.ssh/key",
-        "test -x ~/venv/bin/pip || python3 -m venv ~/venv": f"ln -sfn {ROOT / '.venv'} ~/venv",
+        "test -x ~/venv/bin/pip || python3 -m venv ~/venv": f"ln -sfn {sys.prefix} ~/venv",
         "~/venv/bin/pip install --quiet --constraint ~/stylesweep/constraints.txt ~/stylesweep": "test -f ~/stylesweep/pyproject.toml",
     }
     for shipped, here in edits.items():
@@ -109,7 +110,7 @@ def filled_in(head: Machine, workers: tuple[Machine, Machine]) -> str:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A laptop, a head and two workers, brought up by `ray up`; both workers have joined."""
-    assert WHY_NOT is None
+    assert WHY_NOT is None, WHY_NOT
     with lab(tmp_path_factory.mktemp("lab")) as machines:
         made = _machines(machines)
         began = time.monotonic()
