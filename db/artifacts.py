@@ -18,6 +18,8 @@ class Artifacts:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._durable: set[Path] = set()
+        """Folders of which it is known that a power cut leaves them in place."""
 
     def path(self, sha256: str, suffix: str) -> Path:
         """Where a file lies, or would lie. Never built from anything but a hash and a plain suffix.
@@ -40,7 +42,7 @@ class Artifacts:
         try:
             if target.is_file() and target.read_bytes() == data:  # not by size alone: running again is how damage is repaired
                 return sha256
-            write_durably(target, data)
+            write_durably(target, data, self._durable)
         except OSError as error:
             raise storage_error(target, error) from error
         return sha256
@@ -61,8 +63,10 @@ class Artifacts:
         return data
 
 
-def write_durably(target: Path, data: bytes) -> None:
+def write_durably(target: Path, data: bytes, durable: set[Path] | None = None) -> None:
     """Replace a file atomically: readers see the old bytes or the new ones, also after a power cut.
+
+    durable: folders whose own entry need not be secured again; that of the file is added.
 
     Raises:
         OSError: as the operating system says; no partial file stays behind.
@@ -80,12 +84,19 @@ def write_durably(target: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             partial.unlink()
         raise
-    for folder in (target.parent, target.parent.parent):  # the second holds the entry of a folder that was just made
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    _secure(target.parent)
+    if durable is None or target.parent not in durable:
+        _secure(target.parent.parent)  # it holds the entry of a folder that may be new
+        if durable is not None:
+            durable.add(target.parent)
+
+
+def _secure(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def storage_error(path: Path, error: OSError) -> StorageError:

@@ -6,7 +6,7 @@
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import sqlite
 
-from db.models import Attempt, Combination, Image, LossPoint, Run, Snapshot, Sweep
+from db.models import Attempt, Combination, Driver, Image, LossPoint, Run, Snapshot, Sweep
 
 _RUN = Run.id == bindparam("which")
 
@@ -19,6 +19,15 @@ FORGET = tuple(delete(table).where(table.run_id == bindparam("which")) for table
 HELD = select(Run.id).where(
     Run.run_key == bindparam("run_key"), Run.state == "running", Run.owner == bindparam("owner"), Run.attempts == bindparam("attempt")
 )
+DRIVING = select(Driver.id).where(Driver.id == bindparam("owner"), Driver.ended_at.is_(None))
+"""Whether an owner is still the driver."""
+QUEUE = (
+    select(Run.id, Run.run_key, Run.attempts, Run.settings, Run.work, Run.alone, Run.memory_asked, Run.gpus_asked)
+    .where(Run.state == "queued", Run.wanted.is_not(None))
+    .order_by(Run.priority.desc(), Run.wanted.desc(), Run.id)
+    .limit(bindparam("limit"))
+)
+"""Queued runs that an active sweep wants: by their own priority, then by that of their sweeps, then by age."""
 UPDATE_RUN = update(Run).where(_RUN)
 UPDATE_RUNNING = update(Run).where(_RUN, Run.state == "running")
 OPEN_ATTEMPT = insert(Attempt)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, bindparam, func, select, update
 from db import statements
 from db.artifacts import Artifacts
 from db.drivers import LEASE_SECONDS
-from db.models import Attempt, Driver, Run
+from db.models import Attempt, Run
 from db.queries import YARDSTICKS
 from sweep import combination as words
 from sweep import events
@@ -103,14 +103,14 @@ class Store:
         Nothing for an owner whom another driver has replaced: what it took would be held by nobody once it ends.
         """
         with self._transaction() as connection:
-            if connection.execute(select(Driver.id).where(Driver.id == owner, Driver.ended_at.is_(None))).first() is None:
+            if connection.execute(statements.DRIVING, {"owner": owner}).first() is None:
                 return []
-            return [_claim_one(connection, owner, row) for row in connection.execute(_queue(limit)).all()]
+            return [_claim_one(connection, owner, row) for row in connection.execute(statements.QUEUE, {"limit": limit}).all()]
 
     def next_up(self) -> ClaimedRun | None:
         """The run that `claim` would give first, as it is: nothing is taken, its attempt is that of the last try. None: nothing waits."""
         with self._transaction() as connection:
-            row = connection.execute(_queue(1)).first()
+            row = connection.execute(statements.QUEUE, {"limit": 1}).first()
             return None if row is None else _described(connection, row, row.attempts)
 
     def queued(self) -> int:
@@ -119,8 +119,8 @@ class Store:
             statement = select(func.count()).select_from(Run).where(Run.state == "queued", Run.wanted.is_not(None))
             return connection.execute(statement).scalar_one()
 
-    def started(self, owner: str, event: events.Started, launch: Launch | None = None) -> bool:
-        """Note where an attempt runs, and with what; False if it no longer holds its run."""
+    def started(self, owner: str, event: events.Started, launch: Launch | None = None, at: float | None = None) -> bool:
+        """Note where an attempt runs, with what, and since when (Unix time; None: now); False if it no longer holds its run."""
         with self._transaction() as connection:
             run_id = _held(connection, owner, event)
             if run_id is not None:
@@ -133,7 +133,7 @@ class Store:
                     "start_step": event.start_step,
                     **(asdict(launch) if launch else {}),
                 }
-                _update_attempt(connection, run_id, event.attempt, started_at=time.time(), **values)
+                _update_attempt(connection, run_id, event.attempt, started_at=at or time.time(), **values)
         return run_id is not None
 
     def progress(self, owner: str, news: Sequence[events.Progress]) -> None:
@@ -374,13 +374,6 @@ def _update_attempt(connection: Connection, run_id: int, number: int, **values: 
 
 def _close_attempt(connection: Connection, run_id: int, number: int, state: str, **values: Any) -> None:
     _update_attempt(connection, run_id, number, state=state, finished_at=time.time(), **values)
-
-
-def _queue(limit: int) -> Any:
-    """Queued runs that an active sweep wants: by their own priority, then by that of their sweeps, then by age."""
-    columns = (Run.id, Run.run_key, Run.attempts, Run.settings, Run.work, Run.alone, Run.memory_asked, Run.gpus_asked)
-    wanted = select(*columns).where(Run.state == "queued", Run.wanted.is_not(None))
-    return wanted.order_by(Run.priority.desc(), Run.wanted.desc(), Run.id).limit(limit)
 
 
 def _claim_one(connection: Connection, owner: str, row: Any) -> ClaimedRun:

@@ -4,7 +4,7 @@ import contextlib
 import math
 import secrets
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from typing import Any, Protocol
 
 from sqlalchemy.exc import DBAPIError
@@ -34,6 +34,8 @@ MOST_WANTED = 1000
 NODES_MINUTES = 15.0
 """How long a cluster may take to bring up a node that has room for a sweep's runs."""
 ENDINGS = (Finished, Diverged, Failed, Stopped, Crashed)
+Heard = tuple[InFlight, Event, str | None]
+"""An event of a run, and the state that this now has; None where the attempt no longer held it."""
 MAX_UNSTARTED = 10
 """Workers that died in succession before they took up their run: that is the nodes' fault, and no other run would fare better."""
 
@@ -107,13 +109,11 @@ class Driver:
         """
         try:
             while not stop():
-                if self._hungry or time.monotonic() - self._last_fill >= POLL_SECONDS:
-                    self._fill()
+                self._turn(self._backend.events(POLL_SECONDS) if self._flights else [])
                 if not self._flights:
                     if drivers.try_to_end_idle(self._store.engine, self._owner):
                         return True
                     time.sleep(IDLE_SECONDS)  # a run was queued in this moment, or somebody may resume a sweep, or nodes may come
-                self._take(self._backend.events(POLL_SECONDS))
                 self._periodic()
             self._leave()
         except BaseException:
@@ -124,25 +124,47 @@ class Driver:
         drivers.resign(self._store.engine, self._owner)
         return False
 
-    def _fill(self) -> None:
-        """Claim up to the window: every slot busy, and a little more waiting, so that no slot waits for this loop."""
-        self._hungry, self._last_fill = False, time.monotonic()
-        with self._store.batch():  # one look and one claim; what was claimed is handed out once that is sure
-            head = self._store.next_up()
-            if head is None:
-                self._roomless = None
-                return
-            ask = self._ask(head)
-            room = self._backend.room(ask)
-            claimed = self._claim(head, ask, room) if room.slots else []
+    def _turn(self, told: Sequence[Event]) -> None:
+        """Record what was told, and claim up to the window: every slot busy, and a few runs waiting, so that no slot waits for this loop.
+
+        All in one transaction, as a commit costs more than everything that is written in it. Watchers hear what is recorded, and what was
+        claimed is handed out, when that is sure.
+        """
+        with self._store.batch(told):
+            heard = [one for event in told for one in self._hear(event)]
+            look = self._look()
+        self._tell(heard)
+        if look is not None:
+            self._hand_out(*look)
+
+    def _take(self, told: Sequence[Event]) -> None:
+        """Only record."""
+        with self._store.batch(told):
+            heard = [one for event in told for one in self._hear(event)]
+        self._tell(heard)
+
+    def _look(self) -> tuple[ClaimedRun, Ask, Room, list[ClaimedRun]] | None:
+        """What comes next, what it asks for, the room for that, and what was claimed. None where nothing waits, or it is not yet time."""
+        now = time.monotonic()
+        if not self._hungry and now - self._last_fill < POLL_SECONDS:
+            return None
+        self._hungry, self._last_fill = False, now
+        head = self._store.next_up()
+        if head is None:
+            self._roomless = None
+            return None
+        ask = self._ask(head)
+        room = self._backend.room(ask)
+        return head, ask, room, self._claim(head, ask, room) if room.slots else []
+
+    def _hand_out(self, head: ClaimedRun, ask: Ask, room: Room, claimed: list[ClaimedRun]) -> None:
         if room.slots == 0:
             self._no_room(head, ask, room)
             return
         self._roomless = None
-        free = room.slots - self._flights.tasks()
         asks = {run.run_key: self._ask(run) for run in claimed}
         sizes = {run.run_key: self._size(run, asks[run.run_key]) for run in claimed}
-        for together in packs(claimed, asks, sizes, free):
+        for together in packs(claimed, asks, sizes, room.slots - self._flights.tasks()):
             self._submit(together, asks[together[0].run_key])
 
     def _claim(self, head: ClaimedRun, ask: Ask, room: Room) -> list[ClaimedRun]:
@@ -183,41 +205,44 @@ class Driver:
         self._roomless = None
         self._pause(head.sweep, room.why)
 
-    def _take(self, told: Sequence[Event]) -> None:
-        """Record what was told in one transaction; only then is anybody told of it, and the driver learns from it."""
-        with self._store.batch(told):
-            heard = [taken for event in told if (taken := self._hear(event))]
+    def _tell(self, heard: Sequence[Heard]) -> None:
+        """Of what is recorded now: whoever watches, and the driver itself."""
         for run, event, state in heard:
             if state is not None:
                 self._watcher.event(run.claimed, event, state)
             if isinstance(event, ENDINGS):
-                self._hungry = True
                 self._learn(run, event, state)
 
-    def _hear(self, event: Event) -> tuple[InFlight, Event, str | None] | None:
-        """Record one event; the run in flight that it is of, and the state that this now has if anybody is to be told."""
+    def _hear(self, event: Event) -> Iterator[Heard]:
+        """Record one event of a run in flight."""
         run = self._flights.get((event.run_key, event.attempt))
         if run is None:
-            return None
+            return
         run.heard = time.monotonic()
-        if isinstance(event, Progress):
-            run.unwritten.extend(event.points)
-            return run, event, "running" if event.points else None
-        if isinstance(event, Preview):
-            run.preview = event
-            return run, event, None
         if isinstance(event, Started):
             run.started, run.place = run.heard, event.place
-        state = self._record(run, event)
+            run.begun = event, time.time()  # no transaction of its own: recorded with what comes next, or within a second
+        elif isinstance(event, Progress):
+            run.unwritten.extend(event.points)
+            if event.points:
+                yield run, event, "running"
+        elif isinstance(event, Preview):
+            run.preview = event
+        else:
+            yield from self._begun(run)
+            yield run, event, self._record(run, event)
         if isinstance(event, ENDINGS):
             self._flights.drop(run)
-        return run, event, state
+            self._hungry = True
+
+    def _begun(self, run: InFlight) -> Iterator[Heard]:
+        if run.begun is not None:
+            (event, at), run.begun = run.begun, None
+            yield run, event, "running" if self._store.started(self._owner, event, run.task.launch(), at) else None
 
     def _record(self, run: InFlight, event: Event) -> str | None:
         """Write one event; the state that the run now has, or None if the attempt no longer held it."""
         store, owner = self._store, self._owner
-        if isinstance(event, Started):
-            return "running" if store.started(owner, event, run.task.launch()) else None
         if isinstance(event, Snapshot):
             return "running" if store.snapshot(owner, event) else None
         if isinstance(event, Checkpoint):
@@ -311,17 +336,21 @@ class Driver:
         self._take([Stopped(run_key=one.key[0], attempt=one.key[1], step=0) for one in self._flights.company(run)])
 
     def _write_progress(self) -> None:
-        """The curves and newest pictures of all running runs, in one transaction each."""
+        """Which runs began, and the curves and newest pictures of all, in one transaction."""
         news, previews = [], []
-        for run in self._flights:
-            if run.unwritten:
-                news.append(Progress(run_key=run.key[0], attempt=run.key[1], points=tuple(run.unwritten)))
-                run.unwritten.clear()
-            if run.preview is not None:
-                previews.append(run.preview)
-                run.preview = None
-        self._store.progress(self._owner, news)
-        self._store.preview(self._owner, previews)
+        begun: list[Heard] = []
+        with self._store.batch():
+            for run in self._flights:
+                begun += self._begun(run)
+                if run.unwritten:
+                    news.append(Progress(run_key=run.key[0], attempt=run.key[1], points=tuple(run.unwritten)))
+                    run.unwritten.clear()
+                if run.preview is not None:
+                    previews.append(run.preview)
+                    run.preview = None
+            self._store.progress(self._owner, news)
+            self._store.preview(self._owner, previews)
+        self._tell(begun)
 
     def _leave(self) -> None:
         """Let workers stop at their next step and hand in their states; whoever is slower than that goes on from an older one."""
