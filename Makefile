@@ -35,7 +35,7 @@ gallery: setup
 
 test: setup lint
 	$(STYLESWEEP) weights fetch vgg16-hed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	$(BIN)/ruff check .

@@ -61,7 +61,7 @@ def precision(plan: Plan, features: Features) -> Iterator[Row]:
     size = min(plan.sizes)
     made, spent = {}, {}
     for dtype in ("float32", "bfloat16"):
-        asked = replace(problem(size, Recipe(size=size, steps=20)), dtype=dtype)
+        asked = replace(problem(size, Recipe(size=size, steps=min(20, 5 * plan.turns))), dtype=dtype)
         began = _clock()
         *_, outcome = stylize(features, asked, TargetCache(), plan.device)
         assert isinstance(outcome, Outcome)

@@ -11,6 +11,12 @@ from pathlib import Path
 from sweep.errors import StorageError
 
 _NAME = re.compile(r"[0-9a-f]{64}")
+_SUFFIX = re.compile(r"[a-z0-9]{1,8}")
+
+
+def is_content_address(sha256: str, suffix: str) -> bool:
+    """Whether a file of the store can have that name."""
+    return bool(_NAME.fullmatch(sha256) and _SUFFIX.fullmatch(suffix))
 
 
 class Artifacts:
@@ -27,7 +33,7 @@ class Artifacts:
         Raises:
             ValueError: sha256 is no SHA-256, or the suffix is more than letters and digits.
         """
-        if not _NAME.fullmatch(sha256) or not re.fullmatch(r"[a-z0-9]{1,8}", suffix):
+        if not is_content_address(sha256, suffix):
             raise ValueError(f"not a content address: {sha256!r} {suffix!r}")
         return self.folder / sha256[:2] / f"{sha256}.{suffix}"
 
@@ -40,7 +46,7 @@ class Artifacts:
         sha256 = hashlib.sha256(data).hexdigest()
         target = self.path(sha256, suffix)
         try:
-            if target.is_file() and target.read_bytes() == data:  # not by size alone: running again is how damage is repaired
+            if _touched(target) and target.read_bytes() == data:  # not by size alone: running again is how damage is repaired
                 return sha256
             write_durably(target, data, self._durable)
         except OSError as error:
@@ -61,6 +67,17 @@ class Artifacts:
         if hashlib.sha256(data).hexdigest() != sha256:
             raise StorageError(f"{path} is damaged: its bytes do not match its name. Restore it from a backup, or run again.")
         return data
+
+
+def _touched(target: Path) -> bool:
+    """Whether the file is there. It is as young as a new one then: `gc` leaves it alone until the row that refers to it is written."""
+    with contextlib.suppress(PermissionError):  # another person's file, in a folder that is shared
+        try:
+            os.utime(target)
+        except FileNotFoundError:
+            return False
+        return True
+    return False
 
 
 def write_durably(target: Path, data: bytes, durable: set[Path] | None = None) -> None:
@@ -84,14 +101,15 @@ def write_durably(target: Path, data: bytes, durable: set[Path] | None = None) -
         with contextlib.suppress(OSError):
             partial.unlink()
         raise
-    _secure(target.parent)
+    sync_folder(target.parent)
     if durable is None or target.parent not in durable:
-        _secure(target.parent.parent)  # it holds the entry of a folder that may be new
+        sync_folder(target.parent.parent)  # it holds the entry of a folder that may be new
         if durable is not None:
             durable.add(target.parent)
 
 
-def _secure(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make what was renamed into a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

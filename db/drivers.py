@@ -8,9 +8,9 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
-from db.models import Attempt, Combination, Driver, Run, Sweep
+from db.models import Attempt, Combination, Driver, Preview, Run, Sweep
 
 HEARTBEAT_SECONDS = 5.0
 LEASE_SECONDS = 60.0
@@ -144,5 +144,6 @@ def _queue_again(connection: Connection, owner: str | None, state: str, why: str
     """Queue the running runs of one owner (None: of anybody) again, and close their attempts."""
     held = Run.state == "running" if owner is None else (Run.state == "running") & (Run.owner == owner)
     open_attempts = Attempt.state == "running" if owner is None else (Attempt.state == "running") & (Attempt.owner == owner)
+    connection.execute(delete(Preview).where(Preview.run_id.in_(select(Run.id).where(held))))
     connection.execute(update(Attempt).where(open_attempts).values(state=state, error=why, finished_at=time.time()))
     return connection.execute(update(Run).where(held).values(state="queued", owner=None, lease=None)).rowcount

@@ -6,28 +6,19 @@
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import sqlite
 
-from db.models import Attempt, Combination, Driver, Image, LossPoint, Run, Snapshot, Sweep
+from db.models import Attempt, Checkpoint, Combination, Driver, Image, LossPoint, Preview, Run, Snapshot, Sweep
 
 _RUN = Run.id == bindparam("which")
 
 ADD_IMAGE = sqlite.insert(Image).on_conflict_do_nothing()
 PUT_POINT = insert(LossPoint).prefix_with("OR REPLACE")
 PUT_SNAPSHOT = insert(Snapshot).prefix_with("OR REPLACE")
-FORGET = tuple(delete(table).where(table.run_id == bindparam("which")) for table in (LossPoint, Snapshot))
-"""The curve and the pictures on the way of a run."""
-
+FORGET_STATE, FORGET_PREVIEW = (delete(table).where(table.run_id == bindparam("which")) for table in (Checkpoint, Preview))
 HELD = select(Run.id).where(
     Run.run_key == bindparam("run_key"), Run.state == "running", Run.owner == bindparam("owner"), Run.attempts == bindparam("attempt")
 )
 DRIVING = select(Driver.id).where(Driver.id == bindparam("owner"), Driver.ended_at.is_(None))
 """Whether an owner is still the driver."""
-QUEUE = (
-    select(Run.id, Run.run_key, Run.attempts, Run.settings, Run.work, Run.alone, Run.memory_asked, Run.gpus_asked)
-    .where(Run.state == "queued", Run.wanted.is_not(None))
-    .order_by(Run.priority.desc(), Run.wanted.desc(), Run.id)
-    .limit(bindparam("limit"))
-)
-"""Queued runs that an active sweep wants: by their own priority, then by that of their sweeps, then by age."""
 UPDATE_RUN = update(Run).where(_RUN)
 UPDATE_RUNNING = update(Run).where(_RUN, Run.state == "running")
 OPEN_ATTEMPT = insert(Attempt)
@@ -39,6 +30,14 @@ COUNTS = select(
 )
 """Each is read from an index."""
 
+QUEUE = (
+    select(Run.id, Run.run_key, Run.attempts, Run.settings, Run.work, Run.alone, Run.memory_asked, Run.gpus_asked)
+    .where(Run.state == "queued", Run.wanted.is_not(None))
+    .order_by(Run.priority.desc(), Run.wanted.desc(), Run.id)
+    .limit(bindparam("most"))
+)
+"""Runs that an active sweep wants: by their own priority, then by that of their sweeps, then by age."""
+QUEUED = select(func.count()).select_from(Run).where(Run.state == "queued", Run.wanted.is_not(None))
 CLAIM = (
     select(Sweep.name, Sweep.resources, Combination.alpha, Combination.beta, Combination.layers)
     .join(Combination, Combination.sweep_id == Sweep.id)

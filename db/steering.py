@@ -3,10 +3,10 @@
 import time
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
-from db.models import Attempt, Combination, Run, Sweep
-from db.store import queue_settled
+from db.models import Attempt, Checkpoint, Combination, Preview, Run, Sweep
+from db.rows import queue_settled
 
 _BATCH = 500
 
@@ -88,6 +88,8 @@ def _cancel(connection: Connection, run_ids: Sequence[int], *only: ColumnElement
     now = time.time()
     ended = {"state": "cancelled", "error": "cancelled, as asked", "finished_at": now}
     connection.execute(update(Attempt).where(Attempt.run_id.in_(these), Attempt.state == "running").values(**ended))
+    for table in (Checkpoint, Preview):
+        connection.execute(delete(table).where(table.run_id.in_(these)))
     gone = {"state": "cancelled", "owner": None, "lease": None, "finished_at": now}
     return connection.execute(update(Run).where(Run.id.in_(these)).values(**gone)).rowcount
 

@@ -52,7 +52,7 @@ class Underway:
 def _of(sweep_id: int | None) -> ColumnElement[bool]:
     """SQL: a run belongs to that sweep, or with None to any active one."""
     if sweep_id is None:
-        return Run.claimed()
+        return Run.wanted.is_not(None)
     return exists().where(Combination.run_id == Run.id, Combination.sweep_id == sweep_id).correlate(Run)
 
 

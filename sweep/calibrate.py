@@ -14,7 +14,7 @@ import numpy as np
 
 from sweep import process, worker
 from sweep.combination import RunSettings, Settings
-from sweep.errors import InputError, SurroundingsError
+from sweep.errors import InputError, StorageError, SurroundingsError
 from sweep.events import Failed, Finished, Progress, Started
 from sweep.request import RunRequest
 from sweep.speed import Measured
@@ -74,6 +74,10 @@ class SampleInputs:
         """Raises WeightsError where they cannot be had."""
         held = self.networks.get((network, network_hash))
         return held if isinstance(held, Weights) else load_weights(network, held)
+
+    def checkpoint(self, run_key: str) -> bytes:
+        """There are none: what is measured begins at its beginning. Raises StorageError."""
+        raise StorageError(f"a sample has no state to go on from: {run_key}")
 
 
 Told = Callable[[Sample, Measured | None], None]

@@ -26,7 +26,7 @@ from ray.exceptions import (
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sweep.cluster_task import Key, PictureKey, StopList, StoredInputs, WeightsKey, Work, run_task
-from sweep.errors import StylesweepError, SurroundingsError
+from sweep.errors import StorageError, StylesweepError, SurroundingsError
 from sweep.events import Crashed, Diverged, Event, Failed, Finished, Started, Stopped
 from sweep.places import Ask, Room
 from sweep.request import Inputs, RunRequest, masks_of, pictures_of
@@ -196,7 +196,15 @@ class RayCluster:
             pictures={**others.pictures, **{(sha256, size): self._picture(sha256, size) for sha256, size in pictures_of(request)}},
             networks={**others.networks, **{key: self._network(key) for key in needed}},
             masks={**others.masks, **{key: self._mask(*key) for key in masks_of(request)}},
+            states={**others.states, **({request.run_key: self._state(request.run_key)} if request.start_step else {})},
         )
+
+    def _state(self, run_key: str) -> "ObjectRef[bytes] | str":
+        """A state that cannot be read is no reason not to run: the worker begins again, and says why."""
+        try:
+            return ray.put(self._inputs.checkpoint(run_key))
+        except StorageError as error:
+            return str(error)
 
     def _picture(self, sha256: str, size: int) -> "ObjectRef[np.ndarray]":
         return self._put((sha256, size), lambda: self._inputs.pixels(sha256, size))

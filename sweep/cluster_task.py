@@ -16,6 +16,7 @@ import ray
 from ray import ObjectRef
 from ray.exceptions import RayError
 
+from sweep.errors import StorageError
 from sweep.events import Event, Started
 from sweep.request import Inputs, RunRequest
 from sweep.transfer.weights import Weights
@@ -35,6 +36,7 @@ class StoredInputs:
     pictures: Mapping[PictureKey, "ObjectRef[np.ndarray]"]
     networks: Mapping[WeightsKey, "ObjectRef[dict[str, Any]]"]
     masks: Mapping[PictureKey, "ObjectRef[np.ndarray]"] = field(default_factory=dict)
+    states: Mapping[str, "ObjectRef[bytes] | str"] = field(default_factory=dict)
 
     def pixels(self, sha256: str, long_side: int) -> np.ndarray:
         """Zero-copy and read-only within a node."""
@@ -43,6 +45,13 @@ class StoredInputs:
     def mask(self, sha256: str, long_side: int) -> np.ndarray:
         """As `pixels`."""
         return ray.get(self.masks[sha256, long_side])
+
+    def checkpoint(self, run_key: str) -> bytes:
+        """Where a run goes on from. Raises StorageError if the driver could not read it."""
+        state = self.states[run_key]
+        if isinstance(state, str):
+            raise StorageError(state)
+        return ray.get(state)
 
     def weights(self, network: str, network_hash: str) -> Weights:
         """Once per process: the worker keeps the network it builds from it."""

@@ -4,19 +4,18 @@ import contextlib
 import math
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
 
 from sqlalchemy.exc import DBAPIError
 
 from db import drivers, spending, steering
 from db.store import ClaimedRun, Store
+from sweep.backend import Backend, Watcher
 from sweep.errors import SurroundingsError, WorkspaceBusy
 from sweep.events import Checkpoint, Crashed, Diverged, Event, Failed, Finished, Preview, Progress, Snapshot, Started, Stopped
 from sweep.failures import Breaker, Nodes
-from sweep.in_flight import Flights, InFlight, Key, Task
+from sweep.in_flight import Flights, InFlight, Task
 from sweep.places import Ask, Room
-from sweep.request import RunRequest
 from sweep.tasks import bytes_needed, pack_size, packs, pixels_of, request_of
 
 PROGRESS_SECONDS = 1.0
@@ -33,57 +32,10 @@ MOST_WANTED = 1000
 """Tasks that an autoscaler is asked for at once; how many nodes that may become is said in the cluster's own file."""
 NODES_MINUTES = 15.0
 """How long a cluster may take to bring up a node that has room for a sweep's runs."""
-ENDINGS = (Finished, Diverged, Failed, Stopped, Crashed)
-Heard = tuple[InFlight, Event, str | None]
-"""An event of a run, and the state that this now has; None where the attempt no longer held it."""
+Accepted = tuple[Event, InFlight, str | None]
+"""An event of a run in flight that was recorded, and the state that this now has; None where its attempt no longer held it."""
 MAX_UNSTARTED = 10
 """Workers that died in succession before they took up their run: that is the nodes' fault, and no other run would fare better."""
-
-
-class Backend(Protocol):
-    """Where runs are executed: Ray, or this process."""
-
-    address: str
-
-    def ask(self, resources: Mapping[str, Any]) -> Ask:
-        """What a run of these `resources` asks for, where it was left open whether it takes a GPU."""
-
-    def room(self, ask: Ask) -> Room:
-        """How many tasks that ask for this can work at once. Raises SurroundingsError if nobody answers any more."""
-
-    def submit(self, requests: Sequence[RunRequest], ask: Ask) -> None:
-        """Begin runs as one task; returns at once."""
-
-    def events(self, timeout: float) -> list[Event]:
-        """What the workers told since the last call, in order for each run; waits at most about `timeout` seconds."""
-
-    def ask_to_stop(self, keys: Set[Key]) -> None:
-        """These (run_key, attempt), and no others of those asked before, are to stop at their next step and say so."""
-
-    def cancel(self, run_key: str, attempt: int) -> None:
-        """End the task of a run, its worker with it if need be; nothing more is told of any run of it."""
-
-    def want(self, ask: Ask, number: int) -> None:
-        """So many tasks that ask for this could be at work at once; for a cluster that can start nodes."""
-
-    def avoid(self, places: Collection[str]) -> None:
-        """Hand nothing more to these nodes, as long as others have room."""
-
-    def stop(self) -> None:
-        """Stop what is running and let go; within seconds."""
-
-
-class Watcher(Protocol):
-    """Who is told how it goes: the terminal's progress bar, or JSON lines."""
-
-    def event(self, run: ClaimedRun, event: Event, state: str) -> None:
-        """An event that was accepted (a late one of a lost attempt is not told), and the state that the run now has."""
-
-    def tick(self, in_flight: int) -> None:
-        """Called a few times a second."""
-
-    def remark(self, sentence: str) -> None:
-        """Something that whoever watches should know: a sweep was paused, a node is avoided, nodes are waited for."""
 
 
 class Driver:
@@ -94,10 +46,11 @@ class Driver:
         self._flights = Flights()
         self._breaker, self._nodes, self._ledger = Breaker(), Nodes(), spending.Ledger()
         self._unstarted = 0.0
-        self._roomless: float | None = None  # since when nothing had room
+        self._stuck: tuple[ClaimedRun, Ask, Room] | None = None  # what no node has room for
+        self._roomless: float | None = None  # since when
         now = time.monotonic()
         self._last_heartbeat = self._last_progress = now
-        self._last_steering = self._last_want = self._last_fill = -math.inf
+        self._last_steering = self._last_want = self._last_claim = -math.inf
         self._hungry = True  # something ended, so there may be room
 
     def drive(self, stop: Callable[[], bool]) -> bool:
@@ -109,7 +62,7 @@ class Driver:
         """
         try:
             while not stop():
-                self._turn(self._backend.events(POLL_SECONDS) if self._flights else [])
+                self._turn(self._backend.events(POLL_SECONDS))
                 if not self._flights:
                     if drivers.try_to_end_idle(self._store.engine, self._owner):
                         return True
@@ -124,56 +77,60 @@ class Driver:
         drivers.resign(self._store.engine, self._owner)
         return False
 
-    def _turn(self, told: Sequence[Event]) -> None:
-        """Record what was told, and claim up to the window: every slot busy, and a few runs waiting, so that no slot waits for this loop.
-
-        All in one transaction, as a commit costs more than everything that is written in it. Watchers hear what is recorded, and what was
-        claimed is handed out, when that is sure.
-        """
+    def _turn(self, told: Sequence[Event], *, claim: bool = True) -> None:
+        """Record what was told, and claim what there is room for, in one transaction: a commit costs more than what is written in it."""
+        packed: list[tuple[list[ClaimedRun], Ask]] = []
+        trouble: SurroundingsError | None = None
         with self._store.batch(told):
-            heard = [one for event in told for one in self._hear(event)]
-            look = self._look()
-        self._tell(heard)
-        if look is not None:
-            self._hand_out(*look)
+            accepted = [one for event in told for one in self._take(event)]
+            try:
+                packed = self._claim() if claim and self._is_time_to_claim() else []
+            except SurroundingsError as error:  # what was told is recorded nevertheless
+                trouble = error
+        for together, ask in packed:
+            self._submit(together, ask)
+        self._tell(accepted)
+        if trouble is not None:
+            raise trouble
+        if self._stuck is not None:
+            stuck, self._stuck = self._stuck, None
+            self._no_room(*stuck)
 
-    def _take(self, told: Sequence[Event]) -> None:
-        """Only record."""
-        with self._store.batch(told):
-            heard = [one for event in told for one in self._hear(event)]
-        self._tell(heard)
+    def _tell(self, accepted: Sequence[Accepted]) -> None:
+        """Of what is recorded now: whoever watches, and what learns from starts and endings."""
+        for event, run, state in accepted:
+            if state is not None:
+                self._watcher.event(run.claimed, event, state)
+            if isinstance(event, Started | Finished | Diverged | Failed | Stopped | Crashed):
+                self._learn(run, event, state)
 
-    def _look(self) -> tuple[ClaimedRun, Ask, Room, list[ClaimedRun]] | None:
-        """What comes next, what it asks for, the room for that, and what was claimed. None where nothing waits, or it is not yet time."""
-        now = time.monotonic()
-        if not self._hungry and now - self._last_fill < POLL_SECONDS:
-            return None
-        self._hungry, self._last_fill = False, now
+    def _is_time_to_claim(self) -> bool:
+        return self._hungry or time.monotonic() - self._last_claim >= POLL_SECONDS
+
+    def _claim(self) -> list[tuple[list[ClaimedRun], Ask]]:
+        """Runs as tasks, up to the window: every slot busy, and a little more waiting, so that no slot waits for this loop."""
+        self._hungry, self._last_claim = False, time.monotonic()
         head = self._store.next_up()
         if head is None:
             self._roomless = None
-            return None
+            return []
         ask = self._ask(head)
         room = self._backend.room(ask)
-        return head, ask, room, self._claim(head, ask, room) if room.slots else []
-
-    def _hand_out(self, head: ClaimedRun, ask: Ask, room: Room, claimed: list[ClaimedRun]) -> None:
         if room.slots == 0:
-            self._no_room(head, ask, room)
-            return
+            self._stuck = head, ask, room
+            return []
         self._roomless = None
-        asks = {run.run_key: self._ask(run) for run in claimed}
-        sizes = {run.run_key: self._size(run, asks[run.run_key]) for run in claimed}
-        for together in packs(claimed, asks, sizes, room.slots - self._flights.tasks()):
-            self._submit(together, asks[together[0].run_key])
-
-    def _claim(self, head: ClaimedRun, ask: Ask, room: Room) -> list[ClaimedRun]:
         window = room.slots + max(1, room.slots // 4) if room.slots > 1 else 1
         busy, size = self._flights.tasks(), self._size(head, ask)
         if time.monotonic() - self._last_want >= WANT_SECONDS:
             self._last_want = time.monotonic()
             self._backend.want(ask, min(MOST_WANTED, busy + math.ceil(self._store.queued() / size)))
-        return self._store.claim(self._owner, (window - busy) * size) if window > busy else []
+        if window <= busy:
+            return []
+        claimed = self._store.claim(self._owner, (window - busy) * size)
+        asks = {run.run_key: self._ask(run) for run in claimed}
+        sizes = {run.run_key: self._size(run, asks[run.run_key]) for run in claimed}
+        return [(together, asks[together[0].run_key]) for together in packs(claimed, asks, sizes, room.slots - busy)]
 
     def _ask(self, run: ClaimedRun) -> Ask:
         ask = self._backend.ask(run.resources)
@@ -205,40 +162,34 @@ class Driver:
         self._roomless = None
         self._pause(head.sweep, room.why)
 
-    def _tell(self, heard: Sequence[Heard]) -> None:
-        """Of what is recorded now: whoever watches, and the driver itself."""
-        for run, event, state in heard:
-            if state is not None:
-                self._watcher.event(run.claimed, event, state)
-            if isinstance(event, ENDINGS):
-                self._learn(run, event, state)
-
-    def _hear(self, event: Event) -> Iterator[Heard]:
-        """Record one event of a run in flight."""
+    def _take(self, event: Event) -> Iterator[Accepted]:
+        """Record an event of a run in flight. A start alone is worth no transaction: it goes with what comes next, or in a second."""
         run = self._flights.get((event.run_key, event.attempt))
         if run is None:
             return
         run.heard = time.monotonic()
         if isinstance(event, Started):
             run.started, run.place = run.heard, event.place
-            run.begun = event, time.time()  # no transaction of its own: recorded with what comes next, or within a second
+            run.begun = event, time.time()
         elif isinstance(event, Progress):
             run.unwritten.extend(event.points)
             if event.points:
-                yield run, event, "running"
+                yield event, run, "running"
         elif isinstance(event, Preview):
             run.preview = event
+            yield event, run, "running"
         else:
             yield from self._begun(run)
-            yield run, event, self._record(run, event)
-        if isinstance(event, ENDINGS):
-            self._flights.drop(run)
-            self._hungry = True
+            if not isinstance(event, Snapshot | Checkpoint):
+                self._flights.drop(run)
+                self._hungry = True
+            yield event, run, self._record(run, event)
 
-    def _begun(self, run: InFlight) -> Iterator[Heard]:
+    def _begun(self, run: InFlight) -> Iterator[Accepted]:
+        """Record its start, where that has not been done."""
         if run.begun is not None:
             (event, at), run.begun = run.begun, None
-            yield run, event, "running" if self._store.started(self._owner, event, run.task.launch(), at) else None
+            yield event, run, "running" if self._store.started(self._owner, event, run.task.launch(), at) else None
 
     def _record(self, run: InFlight, event: Event) -> str | None:
         """Write one event; the state that the run now has, or None if the attempt no longer held it."""
@@ -246,7 +197,9 @@ class Driver:
         if isinstance(event, Snapshot):
             return "running" if store.snapshot(owner, event) else None
         if isinstance(event, Checkpoint):
-            return "running" if store.checkpoint(owner, event) else None
+            kept = store.checkpoint(owner, event, run.unwritten)
+            run.unwritten.clear()
+            return "running" if kept else None
         if isinstance(event, Stopped):
             return store.stopped(owner, event, run.unwritten)
         if isinstance(event, Finished):
@@ -259,7 +212,7 @@ class Driver:
         return store.crashed(owner, event, run.need)
 
     def _learn(self, run: InFlight, event: Event, state: str | None) -> None:
-        """What an ending says of its sweep, of its node, and of the cluster."""
+        """What a start or an ending says of its sweep, of its node, and of the cluster."""
         reason = self._breaker.tripped(run.claimed.sweep, event, state or "")
         if reason:
             self._pause(run.claimed.sweep, reason)
@@ -315,7 +268,7 @@ class Driver:
             company = self._flights.company(run)
             idle = all(one.started is None for one in company) and all(one.key not in held for one in company)
             if idle or now - (run.asked_to_stop or now) > STOP_SECONDS:
-                self._end(run, "it was asked to stop")
+                self._end(run)
 
     def _end_overlong(self, now: float) -> None:
         for run in self._flights:
@@ -323,22 +276,24 @@ class Driver:
             if broken is None or self._flights.get(run.key) is None:  # ended with the one before it
                 continue
             if run.task.size == 1:
-                self._backend.cancel(*run.key)
-                self._take([Failed(run_key=run.key[0], attempt=run.key[1], kind="limit", error=broken)])
+                told: list[Event] = [Failed(run_key=run.key[0], attempt=run.key[1], kind="limit", error=broken)]
             else:  # whose fault it is shows when each is alone
-                self._backend.cancel(*run.key)
-                why, company = f"its pack: {broken}", self._flights.company(run)
-                self._take([Crashed(run_key=one.key[0], attempt=one.key[1], kind="crashed", error=why, alone=False) for one in company])
+                error = f"a pack of {run.task.size}: {broken}"
+                company = [one.key for one in self._flights.company(run)]
+                told = [Crashed(run_key=key, attempt=attempt, kind="crashed", error=error, alone=False) for key, attempt in company]
+            self._backend.cancel(*run.key)
+            self._turn(told, claim=False)
 
-    def _end(self, run: InFlight, why: str) -> None:
+    def _end(self, run: InFlight) -> None:
         """End a task that does not stop by itself, or has not begun; its runs are queued again where they are still held."""
         self._backend.cancel(*run.key)
-        self._take([Stopped(run_key=one.key[0], attempt=one.key[1], step=0) for one in self._flights.company(run)])
+        ended = [Stopped(run_key=one.key[0], attempt=one.key[1], step=one.claimed.start_step) for one in self._flights.company(run)]
+        self._turn(ended, claim=False)
 
     def _write_progress(self) -> None:
-        """Which runs began, and the curves and newest pictures of all, in one transaction."""
+        """Who began, and the curves and newest pictures of all running runs, in one transaction."""
         news, previews = [], []
-        begun: list[Heard] = []
+        begun: list[Accepted] = []
         with self._store.batch():
             for run in self._flights:
                 begun += self._begun(run)
@@ -358,18 +313,5 @@ class Driver:
         self._backend.ask_to_stop(started)
         until = time.monotonic() + LEAVE_SECONDS
         while time.monotonic() < until and any(run.key in started for run in self._flights):
-            self._take(self._backend.events(POLL_SECONDS))
+            self._turn(self._backend.events(POLL_SECONDS), claim=False)
         self._write_progress()
-
-
-class Silent:
-    """A watcher that shows nothing."""
-
-    def event(self, run: ClaimedRun, event: Event, state: str) -> None:
-        """Nothing."""
-
-    def tick(self, in_flight: int) -> None:
-        """Nothing."""
-
-    def remark(self, sentence: str) -> None:
-        """Nothing."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from sweep import worker
-from sweep.events import Event
+from sweep.events import Event, Stopped
 from sweep.places import Ask, Room
 from sweep.request import Inputs, RunRequest
 
@@ -21,6 +21,8 @@ class InProcess:
         self._waiting: deque[tuple[RunRequest, ...]] = deque()
         self._running: Iterator[Event] | None = None
         self._requests: tuple[RunRequest, ...] = ()
+        self._stopping: frozenset[tuple[str, int]] = frozenset()
+        self._told: list[Event] = []
 
     def ask(self, resources: Mapping[str, Any]) -> Ask:
         """As the file says; without a word about GPUs, none: whether one is there is the worker's to find out."""
@@ -37,13 +39,13 @@ class InProcess:
     def events(self, timeout: float) -> list[Event]:
         """Run on until about `timeout` seconds have passed; one piece of a curve may take longer."""
         until = time.monotonic() + timeout
-        told: list[Event] = []
+        told, self._told = self._told, []
         while time.monotonic() < until:
             if self._running is None:
                 if not self._waiting:
                     break
                 self._requests = self._waiting.popleft()
-                self._running = worker.run(self._requests, self._inputs)
+                self._running = worker.run(self._requests, self._inputs, lambda: self._stopping)
             event = next(self._running, None)
             if event is None:
                 self._running = None
@@ -52,7 +54,12 @@ class InProcess:
         return told
 
     def ask_to_stop(self, keys: Set[tuple[str, int]]) -> None:
-        """Not yet."""
+        """They stop at their next step and tell how far they got; a task that waits does so at once, if all of it is to stop."""
+        self._stopping = frozenset(keys)
+        for task in list(self._waiting):
+            if all((request.run_key, request.attempt) in keys for request in task):
+                self._waiting.remove(task)
+                self._told += [Stopped(run_key=one.run_key, attempt=one.attempt, step=one.start_step) for one in task]
 
     def cancel(self, run_key: str, attempt: int) -> None:
         """Stop its task at the step it is in; a step that never ends cannot be ended from within its own process."""

@@ -18,6 +18,7 @@ class RunRequest:
 
     text: what is written into the picture's file. threads: of the CPU; part of what makes a picture bit-equal.
     content_size: (height, width) of the photograph's file, which a size by area needs. snapshots: how many, or after which steps.
+    start_step: the step after which it goes on, from the state that `Inputs.checkpoint` gives; 0: from the beginning.
     """
 
     run_key: str
@@ -29,6 +30,7 @@ class RunRequest:
     text: Mapping[str, str] = field(default_factory=dict)
     content_size: tuple[int, int] | None = None
     snapshots: int | frozenset[int] = 0
+    start_step: int = 0
 
 
 class Inputs(Protocol):
@@ -42,6 +44,9 @@ class Inputs(Protocol):
 
     def weights(self, network: str, network_hash: str) -> Weights:
         """The weights of that identity."""
+
+    def checkpoint(self, run_key: str) -> bytes:
+        """The state that a run goes on from; asked for only where a request has a start_step. Raises StorageError without one."""
 
 
 def picture_side(request: RunRequest) -> int:

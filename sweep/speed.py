@@ -57,30 +57,38 @@ class Curve:
 
     def seconds(self, scales: Scales) -> float:
         """Of a whole run: every step, and what it needs beside them."""
-        steps = sum(count * self._at("seconds_per_step", work) for count, work in scales)
-        return steps + self._at("seconds_fixed", scales[-1][1], fixed=True)
+        return sum(count * self._step(work) for count, work in scales) + self._beside("seconds_fixed", scales[-1][1])
 
     def memory(self, scales: Scales) -> int:
         """Bytes at the largest scale: of the worker's process, or of the GPU that it uses."""
-        return int(self._at("peak_memory", scales[-1][1], fixed=True))
+        return int(self._beside("peak_memory", scales[-1][1]))
 
-    def _at(self, name: str, work: float, *, fixed: bool = False) -> float:
-        """A value by the work of a step; `fixed`: a part of it does not depend on the work, so that beyond the ends it stays."""
-        values = [sum(getattr(row, name) for row in rows) / len(rows) for rows in self._rows]
+    def _step(self, work: float) -> float:
+        """Seconds: between two measured ones by a power of the work, beyond them in proportion."""
+        values, (low, high) = self._values("seconds_per_step"), self._around(work)
+        if low == high:
+            return values[low] * work / self._work[low]
+        share = math.log(work / self._work[low]) / math.log(self._work[high] / self._work[low])
+        return float(values[low] * (values[high] / values[low]) ** share)
+
+    def _beside(self, name: str, work: float) -> float:
+        """What only in part depends on the work: a straight line between two measured ones, and beyond the last as well."""
+        values, (low, high) = self._values(name), self._around(work)
+        if low == high and (low == 0 or len(values) == 1 or work <= self._work[low]):
+            return values[low]
+        low, high = (low - 1, low) if low == high else (low, high)
+        slope = (values[high] - values[low]) / (self._work[high] - self._work[low])
+        return values[high] + (slope if work < self._work[high] else max(0.0, slope)) * (work - self._work[high])
+
+    def _values(self, name: str) -> list[float]:
+        return [sum(getattr(row, name) for row in rows) / len(rows) for rows in self._rows]
+
+    def _around(self, work: float) -> tuple[int, int]:
+        """The places of the measured ones below and above; the same twice for one that was measured, and beyond the ends."""
         place = bisect.bisect_left(self._work, work)
-        if place < len(values) and self._work[place] == work:
-            return float(values[place])
-        if 0 < place < len(values):
-            share = (math.log(work) - math.log(self._work[place - 1])) / (math.log(self._work[place]) - math.log(self._work[place - 1]))
-            low, high = max(values[place - 1], 1e-9), max(values[place], 1e-9)
-            return float(math.exp(math.log(low) + share * (math.log(high) - math.log(low))))
-        edge = min(place, len(values) - 1)
-        if not fixed:
-            return float(values[edge] * work / self._work[edge])
-        if place == 0 or len(values) < 2:
-            return float(values[edge])
-        slope = (values[-1] - values[-2]) / (self._work[-1] - self._work[-2])
-        return float(values[-1] + max(0.0, slope) * (work - self._work[-1]))
+        if place == len(self._work):
+            return place - 1, place - 1
+        return (place, place) if place == 0 or self._work[place] == work else (place - 1, place)
 
 
 @dataclass(frozen=True, kw_only=True)

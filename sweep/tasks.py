@@ -82,6 +82,7 @@ def request_of(claimed: ClaimedRun) -> RunRequest:
         text={"stylesweep": json.dumps(run_recipe(claimed), ensure_ascii=False, allow_nan=False)},
         content_size=claimed.content_size,
         snapshots=snapshots if isinstance(snapshots, int) else frozenset(snapshots),
+        start_step=claimed.start_step,
     )
 
 

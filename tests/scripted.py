@@ -12,7 +12,8 @@ from db import drivers
 from db.store import ClaimedRun, Store
 from db.sweeps import SweepRecord, record_inputs, record_sweep
 from db.workspace import Workspace
-from sweep.driver import Driver, Silent
+from sweep.backend import Silent
+from sweep.driver import Driver
 from sweep.events import Crashed, Diverged, Event, Failed, Finished, LossPoint, Progress, Started, Stopped
 from sweep.places import Ask, Room
 from sweep.request import RunRequest

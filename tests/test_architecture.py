@@ -21,7 +21,7 @@ MAY_KNOW = {
     "sweep.yaml_file": {"sweep.errors"},
     "sweep.transfer": {"sweep.transfer", "sweep.errors"},
     "sweep.samples": {"sweep.samples", "sweep.errors"},
-    "sweep.axes": {
+    "sweep.parameters": {
         "sweep.combination",
         "sweep.yaml_file",
         "sweep.transfer.presets",
@@ -29,10 +29,18 @@ MAY_KNOW = {
         "sweep.transfer.controls",
         "sweep.errors",
     },
+    "sweep.ranges": {"sweep.combination", "sweep.yaml_file", "sweep.errors"},
+    "sweep.axes": {"sweep.parameters", "sweep.ranges", "sweep.yaml_file", "sweep.errors"},
+    "sweep.search": set(),
+    "sweep.conditions": {"sweep.axes", "sweep.parameters", "sweep.pictures", "sweep.styles", "sweep.yaml_file", "sweep.errors"},
+    "sweep.space": {"sweep.axes", "sweep.conditions", "sweep.search", "sweep.yaml_file", "sweep.transfer.recipe"},
     "sweep.pictures": {"sweep.yaml_file", "sweep.errors"},
-    "sweep.styles": {"sweep.axes", "sweep.pictures", "sweep.combination", "sweep.yaml_file", "sweep.errors"},
+    "sweep.styles": {"sweep.pictures", "sweep.combination", "sweep.yaml_file", "sweep.errors"},
     "sweep.spec": {
         "sweep.axes",
+        "sweep.conditions",
+        "sweep.parameters",
+        "sweep.space",
         "sweep.pictures",
         "sweep.styles",
         "sweep.spec_checks",
@@ -41,7 +49,8 @@ MAY_KNOW = {
         "sweep.errors",
     },
     "sweep.spec_checks": {
-        "sweep.axes",
+        "sweep.conditions",
+        "sweep.space",
         "sweep.combination",
         "sweep.yaml_file",
         "sweep.transfer.presets",
@@ -56,11 +65,12 @@ MAY_KNOW = {
     "sweep.request": {"sweep.transfer", "sweep.combination"},
     "sweep.process": {"sweep.request", "sweep.transfer", "sweep.errors"},
     "sweep.problem": {"sweep.request", "sweep.transfer", "sweep.combination"},
-    "sweep.worker": {"sweep.process", "sweep.problem", "sweep.request", "sweep.transfer", "sweep.events", "sweep.errors"},
+    "sweep.pacing": {"sweep.transfer.companion"},
+    "sweep.worker": {"sweep.pacing", "sweep.process", "sweep.problem", "sweep.request", "sweep.transfer", "sweep.events", "sweep.errors"},
     "sweep.places": set(),
     "sweep.in_process": {"sweep.worker", "sweep.request", "sweep.places", "sweep.events"},
     "sweep.cluster_connection": {"sweep.errors"},
-    "sweep.cluster_task": {"sweep.worker", "sweep.request", "sweep.transfer", "sweep.events"},
+    "sweep.cluster_task": {"sweep.worker", "sweep.request", "sweep.transfer", "sweep.events", "sweep.errors"},
     "sweep.cluster": {
         *(
             "sweep.cluster_connection",
@@ -76,8 +86,19 @@ MAY_KNOW = {
     "sweep.tasks": {"db", "sweep.places", "sweep.recipe", "sweep.request", "sweep.transfer"},
     "sweep.in_flight": {"db", "sweep.places", "sweep.events"},
     "sweep.failures": {"sweep.events"},
+    "sweep.backend": {"db", "sweep.in_flight", "sweep.places", "sweep.request", "sweep.events"},
     "sweep.driver": {
-        *("db", "sweep.tasks", "sweep.in_flight", "sweep.failures", "sweep.places", "sweep.events", "sweep.request", "sweep.errors"),
+        *(
+            "db",
+            "sweep.backend",
+            "sweep.tasks",
+            "sweep.in_flight",
+            "sweep.failures",
+            "sweep.places",
+            "sweep.events",
+            "sweep.request",
+            "sweep.errors",
+        ),
     },
     "sweep.calibrate": {
         "sweep.worker",
@@ -101,7 +122,14 @@ MAY_KNOW = {
         "sweep.errors",
     },
     "sweep.cluster_calibrate": {"sweep.calibrate", "sweep.calibrate_samples", "sweep.speed", "sweep.transfer", "sweep.errors"},
+    "sweep.cluster_check": {"sweep.combination", "sweep.errors"},
+    "sweep.jobs": {"sweep.errors"},
+    "sweep.tunnel": {"sweep.errors"},
+    "sweep.upload": {"sweep.spec", "sweep.yaml_file", "sweep.errors"},
+    "sweep.submitted": {"sweep.errors"},
     "sweep.driver_inputs": {"db", "sweep.inputs", "sweep.transfer", "sweep.errors"},
+    "sweep.remote": {"sweep.errors"},
+    "sweep.pull": {"db", "sweep.remote", "sweep.errors"},
     "sweep.cli": {"sweep", "db", "gallery"},
     "db": {"db", "sweep.combination", "sweep.events", "sweep.speed", "sweep.transfer.yardstick_names", "sweep.errors"},
     "gallery": {
@@ -119,8 +147,12 @@ MAY_KNOW = {
 
 # Package of others -> the only rooms that may import it.
 ONLY_IN = {
-    "ray": {"sweep.cluster", "sweep.cluster_connection", "sweep.cluster_task", "sweep.cluster_calibrate"},
+    "ray": {
+        *("sweep.cluster", "sweep.cluster_connection", "sweep.cluster_task", "sweep.cluster_calibrate", "sweep.cluster_check"),
+        "sweep.jobs",
+    },
     "psutil": {"sweep.cluster_connection"},
+    "requests": {"sweep.jobs"},  # whose errors Ray's client lets out
     "torch": {"sweep.transfer", "sweep.worker", "sweep.process"},
     "torchvision": {"sweep.transfer"},
     "h5py": {"sweep.transfer"},
@@ -132,7 +164,7 @@ ONLY_IN = {
     "typer": {"sweep.cli"},
     "yaml": {"sweep.yaml_file", "sweep.cli.taking", "gallery.export.spec"},
 }
-NEVER = {"pickle", "marshal", "shelve", "requests", "eval", "exec"}
+NEVER = {"pickle", "marshal", "shelve", "eval", "exec"}
 
 # A call that lets in what strangers wrote -> the modules that may make it. gallery.export.pictures opens the workspace's own
 # pictures, sweep.samples those of an installed package.
@@ -220,6 +252,9 @@ WITHOUT = {
     "import sweep.spec, sweep.plan": {"torch", "ray", "streamlit"},
     "import sweep.cluster": {"sqlalchemy", "db", "streamlit"},
     "import sweep.driver, sweep.driver_inputs, sweep.cluster, sweep.cluster_task": {"torch", "streamlit"},
+    "import sweep.pull, sweep.cli.pulling": {"torch", "ray", "streamlit"},
+    "import sweep.jobs, sweep.upload, sweep.tunnel": {"torch", "sqlalchemy", "db", "streamlit"},
+    "import sweep.submitted": {"torch", "ray", "numpy", "sqlalchemy", "db", "streamlit", "pydantic"},
 }  # fmt: skip
 
 

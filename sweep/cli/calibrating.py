@@ -15,12 +15,12 @@ from sweep import process
 from sweep.calibrate import Sample
 from sweep.calibrate_samples import Wanted, of_networks, of_sweep
 from sweep.calibrate_together import measure_together
-from sweep.cli.planning import WORKER_BYTES, check_address, ensure_networks, memory_here, prepare
+from sweep.cli.planning import check_address, ensure_networks, memory_here, prepare
 from sweep.cli.showing import out
 from sweep.cli.wording import amount_of_bytes, say
 from sweep.errors import InputError, SurroundingsError
 from sweep.speed import Measured
-from sweep.transfer.cost import peak_bytes
+from sweep.transfer.cost import WORKER_BYTES, peak_bytes
 from sweep.transfer.presets import NETWORKS, deepest_layer
 from sweep.transfer.recipe import SMALLEST_SIDE, Recipe
 from sweep.transfer.weights import Weights, cache_folder

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from sweep import __version__
+from sweep.cli import commands_cluster, commands_keeping
+from sweep.cli.options import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption
 from sweep.cli.wording import printable
 from sweep.errors import InputError, Interrupted, StylesweepError
 
@@ -19,12 +21,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-WorkspaceOption = Annotated[
-    Path,
-    typer.Option("--workspace", "-w", envvar="STYLESWEEP_WORKSPACE", help="The folder that holds the results.", show_default=True),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-DEFAULT_WORKSPACE = Path("stylesweep-workspace")
 SweepName = Annotated[str, typer.Argument(help="The sweep's name.")]
 SweepOrRun = Annotated[str, typer.Argument(metavar="SWEEP|RUN", help="A sweep's name, or a run key or its beginning.")]
 Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="The sweep's YAML file.")]
@@ -68,6 +64,7 @@ def run(
     max_cost: Annotated[
         float | None, typer.Option(help="Pause the sweep when so much is spent, by resources.price_per_hour of its file.")
     ] = None,
+    log: Annotated[bool, typer.Option("--log", hidden=True, help="Progress as the JSON lines that `attach` reads.")] = False,
 ) -> None:
     """Run a sweep, or resume it: what is done already is never run again."""
     from sweep.cli import running
@@ -78,6 +75,7 @@ def run(
         as_json=json,
         extend=extend,
         follow=follow,
+        log=log,
         yes=yes,
         max_hours=running.limit("--max-hours", max_hours),
         max_cost=running.limit("--max-cost", max_cost),
@@ -110,11 +108,12 @@ def status(
     sweep: Annotated[str | None, typer.Argument(help="The sweep's name; all sweeps without it.")] = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     json: JsonOption = False,
+    everything: Annotated[bool, typer.Option("--all", help="Archived sweeps too.")] = False,
 ) -> None:
     """Show where the sweeps stand."""
     from sweep.cli import showing
 
-    showing.status(sweep, workspace, as_json=json)
+    showing.status(sweep, workspace, as_json=json, archived=everything)
 
 
 @app.command()
@@ -258,6 +257,9 @@ def samples(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to
 
     write_samples(folder, lambda line: typer.echo(line, err=True))
 
+
+app.registered_commands += commands_keeping.app.registered_commands
+app.registered_commands += commands_cluster.app.registered_commands
 
 weights_app = typer.Typer(help="Networks and their weights.", no_args_is_help=True)
 app.add_typer(weights_app, name="weights")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from db import calibration, queries
 from db.workspace import Workspace, open_workspace
+from sweep.cli.outline import outline
 from sweep.cli.wording import amount_of_bytes, amount_of_time, say
 from sweep.errors import InputError
 from sweep.inputs import InputFile, inspect_inputs
@@ -38,6 +39,8 @@ def prepare(path: Path) -> Prepared:
     from sweep.transfer.weights import network_hash
 
     spec = load_spec(path)
+    for remark in spec.remarks:
+        say(remark)
     files = inspect_inputs(spec.content_and_style_paths())
     files |= inspect_masks(spec, files)
     for file in files.values():
@@ -135,9 +138,7 @@ def describe(made: Plan, spec: SweepSpec) -> str:
     """A plan in words."""
     need = "needs" if made.combinations == 1 else "need"
     lines = [f"{made.name}: {_count(made.combinations, 'combination')} {need} {_count(made.runs, 'run')}"]
-    axes = [f"{len(spec.contents)} content", f"{len(spec.styles)} style"]
-    axes += [f"{len(axis.values)} {name}" for name, axis in spec.axes.items() if len(axis.values) > 1]
-    lines.append(f"  grid      {' x '.join(axes)}")
+    lines.append(f"  {spec.space.method:<9} {outline(spec.space)}")
     if made.runs < made.combinations:
         shared = made.combinations - made.runs
         who = f"{_count(shared, 'combination')} {'needs' if shared == 1 else 'need'}"
@@ -173,10 +174,10 @@ _BASIS = {
 def _costs(made: Plan, spec: SweepSpec) -> list[str]:
     """What the runs still to do take."""
     each = amount_of_time(made.seconds_per_run)
-    hours = f"{made.gpu_hours:.3g} GPU-hours" if made.gpu_hours else f"{made.core_hours:.3g} core-hours"
+    hours = f"{_amount(made.gpu_hours)} GPU-hours" if made.gpu_hours else f"{_amount(made.core_hours)} core-hours"
     basis = _BASIS[made.basis].format(made.node)
     lines = [f"  time      about {amount_of_time(made.seconds)} on {_count(made.slots, 'worker')}, {each} a run ({basis})"]
-    lines.append(f"  in all    {hours}" + (f", {made.price:,.2f} at resources.price_per_hour" if made.price is not None else ""))
+    lines.append(f"  in all    {hours}" + (f", {_amount(made.price)} at resources.price_per_hour" if made.price is not None else ""))
     if made.gpu_hours:
         together = "runs with small pictures of one shape" if spec.resources.pack == "auto" else f"up to {spec.resources.pack} runs"
         lines.append(f"  packs     {together} share a task")
@@ -184,6 +185,10 @@ def _costs(made: Plan, spec: SweepSpec) -> list[str]:
     measured = f", {amount_of_bytes(made.worker_memory)} a worker as measured" if made.worker_memory is not None else ""
     lines.append(f"  memory    up to {amount_of_bytes(made.memory)} a run{measured}{_too_much(made, spec)}")
     return lines
+
+
+def _amount(number: float) -> str:
+    return f"{number:,.2f}" if number >= 0.01 or number == 0 else "under 0.01"
 
 
 def memory_here() -> int:

@@ -25,11 +25,13 @@ FOLLOW_SECONDS = 1.0
 LOG_SECONDS = 60.0
 """How often a log file gets a line on how the sweep stands."""
 JSON_SECONDS = 5.0
+JOB_SECONDS = 2.0
+"""How often, at most, a job's log is told how the sweep stands."""
 BAR, NAME = 16, 16
 """Columns of the live line for the bar, and at most for the sweep's name."""
 
 
-class _Line:
+class Line:
     """One live line: a bar, and as much of the standing as the terminal's width holds; in a log file, a plain line a minute."""
 
     def __init__(self, name: str) -> None:
@@ -51,19 +53,55 @@ class _Line:
     def show(self, standing: Standing) -> None:
         if self.console.is_terminal:
             room = self.console.width - BAR - len(self._name) - 4
-            line = f"{self._name}  {standing.line(room)}"
-            self._progress.update(self._task, completed=standing.settled, total=standing.runs, description=line)
+            self.tell(standing.settled, standing.runs, standing.line(room))
         elif time.monotonic() - self._logged >= LOG_SECONDS:
             self._logged = time.monotonic()
             self.console.print(f"{self._name}: {', '.join(standing.parts())}", soft_wrap=True)
+
+    def tell(self, done: int, runs: int, news: str) -> None:
+        """The live line, from what another process says of its standing."""
+        self._progress.update(self._task, completed=done, total=runs, description=f"{self._name}  {news}")
+
+
+class LogLine:
+    """In place of the live line, in a log that another machine follows (`attach`): JSON lines, few enough for a weekend."""
+
+    def __init__(self, name: str) -> None:
+        self.console = self
+        self._name = name
+        self._told: dict[str, Any] = {}
+        self._newest: dict[str, Any] = {}
+        self._next = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._tell()
+
+    def print(self, text: str, **_: object) -> None:
+        """A line that stays."""
+        print(json.dumps({"line": text}), flush=True)
+
+    def show(self, standing: Standing) -> None:
+        """Where it stands: when that has changed, and at most every other second."""
+        parts = ", ".join(standing.parts())
+        self._newest = {"sweep": self._name, "done": standing.settled, "runs": standing.runs, "news": parts}
+        if time.monotonic() >= self._next:
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._newest != self._told:
+            self._told, self._next = self._newest, time.monotonic() + JOB_SECONDS
+            print(json.dumps(self._told), flush=True)
 
 
 class Terminal:
     """Shows what this process drives: a line for each run that has ended, and the live line."""
 
-    def __init__(self, workspace: Workspace, made: Plan) -> None:
+    def __init__(self, workspace: Workspace, made: Plan, line: "type[Line] | type[LogLine]" = Line) -> None:
         self._tally = Tally(workspace, made)
-        self._line = _Line(made.name)
+        self._line = line(made.name)
 
     def __enter__(self) -> Self:
         self._line.__enter__()
@@ -77,6 +115,8 @@ class Terminal:
         self._tally.event(run, event, state)
         if isinstance(event, events.Started) and event.device.startswith("cpu") and run.resources.get("gpus"):
             self._print(f"{run.run_key[:11]} asked for a GPU, but torch finds none on {event.node}: it runs on the CPU.")
+        elif isinstance(event, events.Stopped):
+            self._print(f"{run.run_key[:11]} {_title(run)}: stopped after step {event.step}, as asked.")
         elif isinstance(event, events.Failed | events.Crashed) and state == "queued":
             self._print(f"{run.run_key[:11]} {_title(run)}: {event.error}; it is queued again.")
         elif isinstance(event, events.Finished | events.Diverged | events.Failed | events.Crashed):
@@ -146,11 +186,13 @@ def _title(run: ClaimedRun) -> str:
     return printable(f"{run.names[run.settings.content]} x {style}, alpha {run.alpha:.4g}, beta {run.beta:.4g}, {run.layers}")
 
 
-def follow(workspace: Workspace, name: str, stop: Callable[[], bool], *, as_json: bool = False) -> None:
+def follow(
+    workspace: Workspace, name: str, stop: Callable[[], bool], *, as_json: bool = False, kind: "type[Line] | type[LogLine]" = Line
+) -> None:
     """Show a sweep that another process drives, until it is settled or that driver is gone."""
     outside: FromOutside | None = None
     told = 0.0
-    with _Line(name) as line:
+    with kind(name) as line:
         while not stop():
             with workspace.reader().connect() as connection:
                 row = queries.sweep_named(connection, name)

@@ -18,13 +18,13 @@ from db.store import Store
 from db.sweeps import SweepRecord, record_inputs, record_sweep
 from db.workspace import Workspace, open_workspace
 from sweep.cli.planning import check_address, describe, ensure_weights, is_large, plan_in, prepare
-from sweep.cli.progress import JsonLines, Terminal, follow
+from sweep.cli.progress import JsonLines, Line, LogLine, Terminal, follow
 from sweep.cli.wording import say
 from sweep.errors import InputError, Interrupted
 from sweep.plan import Plan, own_weights
 
 if TYPE_CHECKING:
-    from sweep.driver import Backend
+    from sweep.backend import Backend
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +39,8 @@ class RunOptions:
     yes: bool = False
     max_hours: float | None = None
     max_cost: float | None = None
+    log: bool = False
+    """Progress as the JSON lines that `attach` reads."""
 
 
 def run(path: Path, options: RunOptions) -> int:
@@ -63,7 +65,7 @@ def run(path: Path, options: RunOptions) -> int:
         "snapshots": spec.snapshots,
     }
     record = SweepRecord(
-        name=made.name, spec_text=prepared.spec.text, spec_path=str(path.absolute()), search_seed=None, resources=resources
+        name=made.name, spec_text=prepared.spec.text, spec_path=str(path.absolute()), search_seed=spec.search_seed, resources=resources
     )
     with storage_errors(workspace.url):
         record_inputs(store, (file.picture() for file in prepared.files.values()))
@@ -121,7 +123,7 @@ def settle(workspace: Workspace, store: Store, made: Plan, options: RunOptions) 
         if not options.follow:
             return
         with _stopping() as stop:
-            follow(workspace, made.name, stop, as_json=options.as_json)
+            follow(workspace, made.name, stop, as_json=options.as_json, kind=LogLine if options.log else Line)
             if stop():
                 raise Interrupted("no longer following; the sweep goes on in the other process.")
 
@@ -140,7 +142,7 @@ def _drive(workspace: Workspace, store: Store, owner: str, made: Plan, options: 
     try:
         with _interruptible():
             backend = make_backend(workspace, options.address)
-        watcher = JsonLines(workspace, made) if options.as_json else Terminal(workspace, made)
+        watcher = JsonLines(workspace, made) if options.as_json else Terminal(workspace, made, LogLine if options.log else Line)
         with _stopping() as stop, watcher:
             finished = Driver(store, backend, owner, watcher).drive(stop)
     except BaseException:
@@ -184,7 +186,12 @@ def make_backend(workspace: Workspace, address: str) -> "Backend":
 
     if address == "local":
         say("starting a local Ray ...")
-    return RayCluster(address, inputs)
+    backend = RayCluster(address, inputs)
+    if address != "local":
+        from sweep.cluster_check import check_versions
+
+        check_versions()
+    return backend
 
 
 @contextmanager

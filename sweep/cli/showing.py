@@ -32,12 +32,14 @@ def out() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=160)
 
 
-def status(name: str | None, folder: Path, *, as_json: bool) -> None:
-    """`stylesweep status`."""
+def status(name: str | None, folder: Path, *, as_json: bool, archived: bool = False) -> None:
+    """`stylesweep status`; archived sweeps only where they are asked for, by name or all."""
     workspace = open_workspace(folder, create=False)
     with workspace.reader().connect() as connection:
         rows = [queries.sweep_named(connection, name)] if name else queries.sweeps(connection)
         driver = queries.driver(connection)
+        hidden = 0 if name or archived else sum(row.archived_at is not None for row in rows)
+        rows = [row for row in rows if row.archived_at is None] if hidden else rows
         standings = [FromOutside(row.id).look(connection) for row in rows]
         reasons = watching.reasons(connection)
     if as_json:
@@ -49,7 +51,8 @@ def status(name: str | None, folder: Path, *, as_json: bool) -> None:
         counts = [row.states.get(state, 0) for state in ("done", "running", "queued")]
         left = amount_of_time(standing.seconds_left) if driver and standing.seconds_left is not None else ""
         last = (f"{_percent(row):.0f} %", left, "" if standing.spent is None else f"{standing.spent:,.2f}")
-        table.add_row(row.name, row.state, str(row.combinations), str(row.runs), *map(str, counts), str(standing.failed), *last)
+        state = row.state if row.archived_at is None else f"{row.state}, archived"
+        table.add_row(row.name, state, str(row.combinations), str(row.runs), *map(str, counts), str(standing.failed), *last)
     out().print(table)
     for row in rows:
         if reasons.get(row.id):
@@ -60,6 +63,8 @@ def status(name: str | None, folder: Path, *, as_json: bool) -> None:
     elif any(row.settled < row.runs for row in rows):
         waiting = next(row for row in rows if row.settled < row.runs)
         print(f"no driver is running: type `stylesweep run {waiting.spec_path}` to go on")
+    if hidden:
+        print(f"{hidden} archived not shown: stylesweep status --all")
 
 
 def _percent(row: queries.SweepRow) -> float:
@@ -70,7 +75,7 @@ def _sweep_json(row: queries.SweepRow, standing: Standing, driver: DriverRow | N
     counts = {"combinations": row.combinations, "runs": row.runs, **{state: row.states.get(state, 0) for state in RUN_STATES}}
     left = standing.seconds_left if driver else None
     more = {"percent": round(_percent(row), 2), "seconds_left": left, "spent": standing.spent, "driven": driver is not None}
-    return {"name": row.name, "state": row.state, **counts, **more}
+    return {"name": row.name, "state": row.state, "archived": row.archived_at is not None, **counts, **more}
 
 
 def runs(name: str, folder: Path, *, as_json: bool) -> None:

@@ -78,7 +78,7 @@ class Window:
         if self._seen and now - self._seen[-1][0] < SAMPLE_SECONDS:
             return
         self._seen.append((now, steps, work))
-        while self._seen[-1][0] - self._seen[1 if len(self._seen) > 1 else 0][0] > WINDOW_SECONDS:
+        while now - self._seen[0][0] > WINDOW_SECONDS:
             self._seen.popleft()
 
     def speed(self) -> tuple[float, float] | None:

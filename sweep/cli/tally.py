@@ -21,7 +21,7 @@ class Tally:
 
     def __init__(self, workspace: Workspace, made: Plan) -> None:
         self._engine = workspace.reader()
-        self._seconds_planned = made.seconds
+        self._seconds_planned = made.seconds if made.measured else None
         self._began = time.monotonic()
         self._ledger = spending.Ledger()
         self._window = Window()
@@ -69,7 +69,7 @@ class Tally:
         under_way = sum(self._part(run, step) for run, step in self._steps.values())
         self._window.see(now, self._steps_ended + sum(step for _, step in self._steps.values()), self._work_ended + under_way)
         speed = self._window.speed()
-        left = max(0.0, self._seconds_planned - (now - self._began))
+        left = None if self._seconds_planned is None else self._seconds_planned - (now - self._began)
         if speed and speed[1] > 0:
             left = max(0.0, self.work_left - under_way) / speed[1]
         return Standing(
@@ -78,7 +78,7 @@ class Tally:
             failed=self.failed,
             running=len(self._steps),
             steps_per_second=speed[0] if speed else None,
-            seconds_left=left,
+            seconds_left=left if left is None or speed or left > 0 else None,  # the plan may have been wrong
             spent=self._spent,
             newest=self._newest if self._steps else None,
         )

@@ -20,7 +20,8 @@ from db.models import Driver as DriverTable
 from db.store import Store
 from db.workspace import Workspace, open_workspace
 from sweep import driver as driver_module
-from sweep.driver import Driver, Silent
+from sweep.backend import Silent
+from sweep.driver import Driver
 from sweep.errors import SurroundingsError, WorkspaceBusy
 from sweep.events import Event, Failed, Progress
 from sweep.request import RunRequest

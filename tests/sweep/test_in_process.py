@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sweep.events import Event, Finished, Started
+from sweep.events import Event, Finished, Started, Stopped
 from sweep.in_process import InProcess
 from sweep.places import Ask
 from sweep.request import Inputs, RunRequest
@@ -68,3 +68,18 @@ def test_a_cancelled_run_is_silent_and_the_next_one_begins(held: Inputs, request
     backend.cancel(request_for(3.0).run_key, 1)  # has not begun, and never will
     backend.cancel(endless.run_key, endless.attempt)
     assert {event.run_key for event in until_all_ended(backend, 1)} == {short.run_key}
+
+
+def test_who_is_asked_to_stop_does_and_says_how_far_it_got(held: Inputs, request_for: Requests) -> None:
+    backend = InProcess(held)
+    endless, waiting, last = request_for(steps=1_000_000), request_for(2.0, start_step=7), request_for(3.0)
+    for request in (endless, waiting, last):
+        backend.submit([request], Ask())
+    assert backend.events(1.5)
+    backend.ask_to_stop({(request.run_key, request.attempt) for request in (endless, waiting)} | {("r1-unknown", 1), (last.run_key, 2)})
+    told = until_all_ended(backend, 1)
+    stopped = {event.run_key: event for event in told if isinstance(event, Stopped)}
+    assert set(stopped) == {endless.run_key, waiting.run_key}
+    assert stopped[endless.run_key].step > 1
+    assert (stopped[waiting.run_key].step, stopped[waiting.run_key].state) == (7, None)  # it never began
+    assert isinstance(told[-1], Finished) and told[-1].run_key == last.run_key

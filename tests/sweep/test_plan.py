@@ -129,6 +129,13 @@ def test_a_plan_says_when_the_machine_s_memory_is_too_small_for_so_many_at_once(
         assert ("2 workers at once need" in line and "raise resources.cpus" in line) is warned
 
 
+def test_each_region_has_gram_matrices_of_its_own_and_each_is_multiplied_twice() -> None:
+    recipe = Recipe(size=64, smallest=64, steps=1)
+    one, three = (work_of("vgg16-hed", "relu2_1", (64, 64), recipe, grams) for grams in (1, 3))
+    # relu1_1: 64 channels at 64 x 64 places, relu2_1: 128 at 32 x 32; F F^T, and its gradient by the features.
+    assert three - one == 2 * 2 * (64**2 * 64**2 + 128**2 * 32**2)
+
+
 def test_larger_pictures_more_steps_and_deeper_layers_cost_more(folder: Path) -> None:
     def work(settings: str) -> float:
         return plan_of(spec_of(folder, "{}", settings=f"{{network: vgg16-hed, {settings}}}")).work

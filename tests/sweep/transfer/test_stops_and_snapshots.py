@@ -9,7 +9,7 @@ import pytest
 from problems import Sources
 
 from sweep.errors import InputError
-from sweep.transfer import pack
+from sweep.transfer import member
 from sweep.transfer.curve import LossPoint
 from sweep.transfer.networks import Features
 from sweep.transfer.recipe import Recipe, log_spaced
@@ -30,17 +30,17 @@ def picture(features: Features, problem: Problem) -> np.ndarray:
 
 
 def test_snapshots_are_the_pictures_of_their_steps_and_change_nothing(random_features: Features, source: Sources) -> None:
-    recipe = Recipe(size=144, steps=8)  # two scales of 8 and 4 steps
-    problem = problem_of(source, content=source(1, 108, 144), recipe=recipe)
+    recipe = Recipe(size=64, smallest=40, steps=8)  # two scales of 8 and 4 steps
+    problem = problem_of(source, recipe=recipe)
     points, shots, outcome = finish(random_features, problem, snapshots={1, 8, 10, 12, 99})
     plain = finish(random_features, problem)
     assert plain[1] == [] and points == plain[0]
     np.testing.assert_array_equal(outcome.pixels, plain[2].pixels)
     assert [shot.step for shot in shots] == [1, 8, 10, 12]
-    assert [max(shot.pixels.shape) for shot in shots] == [102, 102, 144, 144]
+    assert [max(shot.pixels.shape) for shot in shots] == [45, 45, 64, 64]
     np.testing.assert_array_equal(shots[-1].pixels, outcome.pixels)
     # The eighth step is the last of the first scale: a run of that scale alone ends there.
-    small = dataclasses.replace(problem, recipe=Recipe(size=102, steps=8))
+    small = dataclasses.replace(problem, recipe=Recipe(size=45, smallest=40, steps=8))
     np.testing.assert_array_equal(shots[1].pixels, picture(random_features, small))
 
 
@@ -74,12 +74,12 @@ def test_a_plateau_is_a_fall_of_less_than_the_fraction_from_one_stretch_to_the_n
 
 @pytest.mark.parametrize("name", ["pyramid", "gatys"])
 def test_a_run_that_stops_early_is_the_beginning_of_the_one_that_does_not(name: str, random_features: Features, source: Sources) -> None:
-    recipe = Recipe(name=name, size=64, steps=300, stop=Stop(below=0.02, per=10))
+    recipe = Recipe(name=name, size=32, steps=300, stop=Stop(below=0.02, per=10))
     points, _, outcome = finish(random_features, problem_of(source, recipe=recipe))
     assert 20 <= outcome.steps < 300 and outcome.steps % 25 == 0
     assert points[-1].step == outcome.steps
     assert outcome.moved and not outcome.diverged
-    full = problem_of(source, recipe=dataclasses.replace(recipe, stop=None))
+    full = problem_of(source, recipe=dataclasses.replace(recipe, steps=outcome.steps + 5, stop=None))
     every, shots, _ = finish(random_features, full, snapshots={outcome.steps})
     np.testing.assert_array_equal(shots[0].pixels, outcome.pixels)
     by_step = {point.step: point for point in every}
@@ -87,19 +87,19 @@ def test_a_run_that_stops_early_is_the_beginning_of_the_one_that_does_not(name: 
 
 
 def test_stopping_does_not_look_at_the_clock(random_features: Features, source: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = Recipe(size=64, steps=150, stop=Stop(below=0.02, per=15))
+    recipe = Recipe(size=32, steps=150, stop=Stop(below=0.02, per=15))
     expected = finish(random_features, problem_of(source, recipe=recipe))
-    monkeypatch.setattr(pack, "CHUNK_SECONDS", 0.0)
+    monkeypatch.setattr(member, "CHUNK_SECONDS", 0.0)
     found = finish(random_features, problem_of(source, recipe=recipe))
     assert found[0] == expected[0] and found[2].steps == expected[2].steps < 150
     np.testing.assert_array_equal(found[2].pixels, expected[2].pixels)
 
 
 def test_every_scale_has_a_plateau_of_its_own(random_features: Features, source: Sources) -> None:
-    recipe = Recipe(size=144, steps=400, stop=Stop(below=0.3, per=10))
-    points, _, outcome = finish(random_features, problem_of(source, content=source(1, 108, 144), recipe=recipe))
-    assert {point.size for point in points} == {102, 144}
-    assert outcome.pixels.shape == (108, 144, 3) and outcome.steps < 200
+    recipe = Recipe(size=64, smallest=40, steps=400, stop=Stop(below=0.3, per=10))
+    points, _, outcome = finish(random_features, problem_of(source, recipe=recipe))
+    assert {point.size for point in points} == {45, 64}
+    assert outcome.pixels.shape == (48, 64, 3) and outcome.steps < 200
 
 
 def test_a_stop_that_cannot_be_is_refused() -> None:
