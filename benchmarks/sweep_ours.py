@@ -23,9 +23,10 @@ from db import drivers
 from db.store import Store
 from db.sweeps import InputPicture, PlannedCombination, SweepRecord, record_inputs, record_sweep
 from db.workspace import open_workspace
+from sweep.backend import Silent
 from sweep.cluster import RayCluster
 from sweep.combination import Combination, LayerSet, Settings
-from sweep.driver import Driver, Silent
+from sweep.driver import Driver
 from sweep.transfer.presets import DEFAULT_LAYER_SET, LAYER_SETS
 from sweep.transfer.weights import Weights
 

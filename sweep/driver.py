@@ -236,6 +236,7 @@ class Driver:
             sweep_id = steering.sweep_id(connection, sweep)
             paused = steering.pause(connection, sweep_id, reason)
         if paused:
+            self._last_steering = -math.inf  # what of it was claimed meanwhile is stopped at once
             self._watcher.remark(f"{sweep} is paused: {reason}")
 
     def _periodic(self) -> None:
