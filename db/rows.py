@@ -30,20 +30,13 @@ def insert_snapshot(connection: Connection, run_id: int, step: int, image: dict[
 def insert_points(connection: Connection, run_id: int, points: Iterable[events.LossPoint]) -> None:
     """A step that is there already (an attempt's curve told twice) is replaced."""
     rows = [
-        {
-            "run_id": run_id,
-            "step": point.step,
-            "size": point.size,
-            "content_loss": point.content_loss,
-            "style_loss": point.style_loss,
-            "tv_loss": point.tv_loss,
-        }
+        (run_id, point.step, point.size, point.content_loss, point.style_loss, point.tv_loss)
         for point in points
         # SQLite turns NaN into NULL; a curve holds finite points only.
         if math.isfinite(point.content_loss + point.style_loss + point.tv_loss)
     ]
     if rows:
-        connection.execute(statements.PUT_POINT, rows)
+        connection.exec_driver_sql(statements.PUT_POINT, rows)
 
 
 def update_attempt(connection: Connection, run_id: int, number: int, **values: Any) -> None:

@@ -6,12 +6,13 @@
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import sqlite
 
-from db.models import Attempt, Checkpoint, Combination, Driver, Image, LossPoint, Preview, Run, Snapshot, Sweep
+from db.models import Attempt, Checkpoint, Combination, Driver, Image, Preview, Run, Snapshot, Sweep
 
 _RUN = Run.id == bindparam("which")
 
 ADD_IMAGE = sqlite.insert(Image).on_conflict_do_nothing()
-PUT_POINT = insert(LossPoint).prefix_with("OR REPLACE")
+PUT_POINT = "INSERT OR REPLACE INTO loss_point (run_id, step, size, content_loss, style_loss, tv_loss) VALUES (?, ?, ?, ?, ?, ?)"
+"""As text: two hundred rows a run, of plain numbers, take half the time when nothing is done to them on the way."""
 PUT_SNAPSHOT = insert(Snapshot).prefix_with("OR REPLACE")
 FORGET_STATE, FORGET_PREVIEW = (delete(table).where(table.run_id == bindparam("which")) for table in (Checkpoint, Preview))
 HELD = select(Run.id).where(

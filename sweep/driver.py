@@ -61,14 +61,15 @@ class Driver:
             WorkspaceBusy: another driver has taken the workspace over.
         """
         try:
-            while not stop():
-                self._turn(self._backend.events(POLL_SECONDS))
-                if not self._flights:
-                    if drivers.try_to_end_idle(self._store.engine, self._owner):
-                        return True
-                    time.sleep(IDLE_SECONDS)  # a run was queued in this moment, or somebody may resume a sweep, or nodes may come
-                self._periodic()
-            self._leave()
+            with self._store.connected():
+                while not stop():
+                    self._turn(self._backend.events(POLL_SECONDS))
+                    if not self._flights:
+                        if drivers.try_to_end_idle(self._store.engine, self._owner):
+                            return True
+                        time.sleep(IDLE_SECONDS)  # a run was queued in this moment, or somebody may resume a sweep, or nodes may come
+                    self._periodic()
+                self._leave()
         except BaseException:
             # What ended the loop (a full disk, say) may defeat this too and must not be hidden; the next driver finds leftovers itself.
             with contextlib.suppress(DBAPIError):
