@@ -209,11 +209,11 @@ def _debug(lab):
     import collections
 
     total = collections.Counter()
-    spaces = {os.readlink(f"/proc/{m.pid}/ns/pid"): n for n, m in lab.machines.items()}
+    spaces = {str(Path(f"/proc/{m.pid}/ns/pid").readlink()): n for n, m in lab.machines.items()}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                space = os.readlink(entry / "ns/pid")
+                space = str(Path(entry / "ns/pid").readlink())
                 if space in spaces:
                     f = (entry / "stat").read_text().rpartition(")")[2].split()
                     total[spaces[space]] += sum(map(int, f[11:15])) / 100
