@@ -70,7 +70,7 @@ def step_times(plan: Plan, weights: Weights, features: Features) -> Iterator[Row
         yield Row("step", f"{size} px", seconds, "s")
         for clock, name in enumerate(("wall clock", "processor time")):
             yield Row(f"step over bare loop, {name}", f"{size} px", neighbours_ratio([turn[clock] for turn in turns]), "x", 1.05)
-        flops = 2 * work(plan.network, deepest_layer(plan.network, *LAYERS), size * 3 // 4, size, single_scale(size, 1))
+        flops = 2 * work(plan.network, deepest_layer(plan.network, *LAYERS), (size * 3 // 4, size), single_scale(size, 1))
         yield Row("share of the matrix-multiply peak", f"{size} px", flops / seconds / peak, "")
 
 

@@ -11,6 +11,12 @@ from pathlib import Path
 from sweep.errors import StorageError
 
 _NAME = re.compile(r"[0-9a-f]{64}")
+_SUFFIX = re.compile(r"[a-z0-9]{1,8}")
+
+
+def is_content_address(sha256: str, suffix: str) -> bool:
+    """Whether a file of the store can have that name."""
+    return bool(_NAME.fullmatch(sha256) and _SUFFIX.fullmatch(suffix))
 
 
 class Artifacts:
@@ -25,7 +31,7 @@ class Artifacts:
         Raises:
             ValueError: sha256 is no SHA-256, or the suffix is more than letters and digits.
         """
-        if not _NAME.fullmatch(sha256) or not re.fullmatch(r"[a-z0-9]{1,8}", suffix):
+        if not is_content_address(sha256, suffix):
             raise ValueError(f"not a content address: {sha256!r} {suffix!r}")
         return self.folder / sha256[:2] / f"{sha256}.{suffix}"
 
@@ -38,7 +44,7 @@ class Artifacts:
         sha256 = hashlib.sha256(data).hexdigest()
         target = self.path(sha256, suffix)
         try:
-            if target.is_file() and target.read_bytes() == data:  # not by size alone: running again is how damage is repaired
+            if _touched(target) and target.read_bytes() == data:  # not by size alone: running again is how damage is repaired
                 return sha256
             write_durably(target, data)
         except OSError as error:
@@ -61,6 +67,17 @@ class Artifacts:
         return data
 
 
+def _touched(target: Path) -> bool:
+    """Whether the file is there. It is as young as a new one then: `gc` leaves it alone until the row that refers to it is written."""
+    with contextlib.suppress(PermissionError):  # another person's file, in a folder that is shared
+        try:
+            os.utime(target)
+        except FileNotFoundError:
+            return False
+        return True
+    return False
+
+
 def write_durably(target: Path, data: bytes) -> None:
     """Replace a file atomically: readers see the old bytes or the new ones, also after a power cut.
 
@@ -81,11 +98,16 @@ def write_durably(target: Path, data: bytes) -> None:
             partial.unlink()
         raise
     for folder in (target.parent, target.parent.parent):  # the second holds the entry of a folder that was just made
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make what was renamed into a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def storage_error(path: Path, error: OSError) -> StorageError:

@@ -8,9 +8,9 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
-from db.models import Attempt, Driver, Run
+from db.models import Attempt, Combination, Driver, Preview, Run, Sweep
 
 HEARTBEAT_SECONDS = 5.0
 LEASE_SECONDS = 60.0
@@ -124,17 +124,26 @@ def try_to_end_idle(engine: Engine, owner: str) -> bool:
     """End as driver unless a run was queued in the meantime; one transaction, so that no run is left to nobody."""
     with engine.begin() as connection:
         waiting = connection.execute(
-            select(func.count()).select_from(Run).where(Run.state.in_(("queued", "running")), Run.claimed())
+            select(func.count()).select_from(Run).where(Run.state.in_(("queued", "running")), Run.wanted.is_not(None))
         ).scalar_one()
-        if waiting:
+        if waiting or _waiting_for_a_person(connection):
             return False
         connection.execute(update(Driver).where(Driver.id == owner).values(ended_at=time.time()))
     return True
+
+
+def _waiting_for_a_person(connection: Connection) -> bool:
+    """Whether a sweep with something left to run was paused by somebody, who may resume it any moment."""
+    left = select(Combination.id).join(Run, Run.id == Combination.run_id)
+    left = left.where(Combination.sweep_id == Sweep.id, Run.state.in_(("queued", "running")))
+    paused = select(Sweep.id).where(Sweep.state == "paused", Sweep.reason.is_(None), Sweep.archived_at.is_(None), left.exists())
+    return connection.execute(paused.limit(1)).first() is not None
 
 
 def _queue_again(connection: Connection, owner: str | None, state: str, why: str) -> int:
     """Queue the running runs of one owner (None: of anybody) again, and close their attempts."""
     held = Run.state == "running" if owner is None else (Run.state == "running") & (Run.owner == owner)
     open_attempts = Attempt.state == "running" if owner is None else (Attempt.state == "running") & (Attempt.owner == owner)
+    connection.execute(delete(Preview).where(Preview.run_id.in_(select(Run.id).where(held))))
     connection.execute(update(Attempt).where(open_attempts).values(state=state, error=why, finished_at=time.time()))
     return connection.execute(update(Run).where(held).values(state="queued", owner=None, lease=None)).rowcount

@@ -78,13 +78,21 @@ def upgrade(url: str) -> None:
         StorageError: it cannot be opened, or a foreign key is broken after the migration.
     """
     with storage_errors(url):
-        current = schema_revision(open_engine(url, reader=True))  # a look must not wait for a writer, nor hold one up
-        if current == head_revision():
-            return
-        known = {script.revision for script in ScriptDirectory.from_config(migrations_config()).walk_revisions()}
-        if current is not None and current not in known:
-            raise InputError(f"{url} was written by a newer stylesweep (schema {current}); install that version to open it.")
-        _migrate(open_engine(url))
+        if known_revision(url) != head_revision():
+            _migrate(open_engine(url))
+
+
+def known_revision(url: str) -> str | None:
+    """The schema of a database that this program can read, after an upgrade if need be; None for an empty one.
+
+    Raises:
+        InputError: it was written by a newer stylesweep, or by another program.
+    """
+    current = schema_revision(open_engine(url, reader=True))  # a look must not wait for a writer, nor hold one up
+    known = {script.revision for script in ScriptDirectory.from_config(migrations_config()).walk_revisions()}
+    if current is not None and current not in known:
+        raise InputError(f"{url} was written by a newer stylesweep (schema {current}); install that version to open it.")
+    return current
 
 
 def _migrate(engine: Engine) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     CheckConstraint,
-    Exists,
     Float,
     ForeignKey,
     Index,
@@ -15,7 +14,6 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
-    exists,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -155,12 +153,6 @@ class Run(Base):
     """Bytes to ask of a node; raised after memory ran out."""
     gpus_asked: Mapped[float | None]
     """The share of a GPU to ask for instead of its sweep's; raised after a GPU's memory ran out."""
-
-    @staticmethod
-    def claimed() -> "Exists":
-        """SQL: some active sweep wants this run."""
-        wants = (Combination.run_id == Run.id) & (Combination.sweep_id == Sweep.id) & (Sweep.state == "active")
-        return exists().where(wants).correlate(Run)
 
 
 class Combination(Base):

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from sqlalchemy.orm import aliased
 
 from db.drivers import DriverRow, live_driver
-from db.models import RUN_STATES, Attempt, Combination, Image, LossPoint, Run, Snapshot, Sweep
+from db.models import RUN_STATES, Attempt, Checkpoint, Combination, Image, LossPoint, Preview, Run, Snapshot, Sweep
 from sweep import combination as words
 from sweep.errors import InputError
 from sweep.transfer.yardstick_names import ALL_NAMES
@@ -37,7 +37,9 @@ class SweepRow:
     combinations: int
     runs: int
     states: Mapping[str, int]
+    reason: str | None = None
     best_thumbnail: str | None = None
+    archived_at: float | None = None
 
     @property
     def settled(self) -> int:
@@ -141,7 +143,7 @@ def _sweep_row(connection: Connection, sweep: Any, counts: Mapping[str, tuple[in
         .limit(1)
     )
     return SweepRow(
-        **{name: getattr(sweep, name) for name in ("id", "name", "state", "created_at", "spec_path")},
+        **{name: getattr(sweep, name) for name in ("id", "name", "state", "reason", "created_at", "spec_path", "archived_at")},
         combinations=sum(combinations for _, combinations in counts.values()),
         runs=sum(runs for runs, _ in counts.values()),
         states={state: counts[state][0] for state in RUN_STATES if state in counts},
@@ -211,6 +213,19 @@ def snapshots(connection: Connection, run_key: str) -> list[tuple[int, str, str 
         .order_by(Snapshot.step)
     )
     return [(step, image, thumbnail) for step, image, thumbnail in connection.execute(statement)]
+
+
+def preview(connection: Connection, run_key: str) -> tuple[int, bytes, float] | None:
+    """(step, picture as WebP, Unix time) of a run that is under way; None before its first, and after its end."""
+    statement = select(Preview.step, Preview.picture, Preview.at).join(Run, Run.id == Preview.run_id).where(Run.run_key == run_key)
+    row = connection.execute(statement).first()
+    return (row.step, row.picture, row.at) if row else None
+
+
+def checkpoint(connection: Connection, run_key: str) -> Any:
+    """step, file, sha256 and bytes of the newest state of an unfinished run, or None."""
+    columns = (Checkpoint.step, Checkpoint.file, Checkpoint.sha256, Checkpoint.bytes)
+    return connection.execute(select(*columns).join(Run, Run.id == Checkpoint.run_id).where(Run.run_key == run_key)).first()
 
 
 def image(connection: Connection, sha256: str) -> Mapping[str, Any] | None:

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects import sqlite
 
 from db.models import Combination, Run, Sweep
+from db.rows import insert_images, queue_settled
 from db.steering import refresh_wanted
-from db.store import Store, insert_images, queue_settled
+from db.store import Store
 from sweep import combination as words
 from sweep.errors import InputError
 
@@ -89,6 +90,7 @@ def record_sweep(store: Store, record: SweepRecord, planned: Iterable[PlannedCom
             "spec_path": record.spec_path,
             "search_seed": record.search_seed,
             "resources": dict(record.resources),
+            "archived_at": None,  # who runs it again wants to see it
         }
         if sweep_id is None:
             created = insert(Sweep).values(name=record.name, created_at=time.time(), **values).returning(Sweep.id)

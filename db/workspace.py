@@ -1,4 +1,4 @@
-"""One folder is a workspace: `sweeps.db` and `artifacts/`."""
+"""One folder is a workspace: `sweeps.db`, `artifacts/`, and `checkpoints/` while runs are under way."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,11 @@ class Workspace:
     folder: Path
     url: str
     artifacts: Artifacts
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the states of unfinished runs lie."""
+        return self.folder / "checkpoints"
 
     def writer(self) -> Engine:
         """For the driver and for short transactions of others; every transaction begins IMMEDIATE."""

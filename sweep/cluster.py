@@ -1,28 +1,18 @@
-"""The only module that knows Ray: each run is a streaming task around `worker.run`.
+"""The driver's side of Ray: a back end whose tasks are streams of events, each of one run or of a pack of them (`cluster_task`)."""
 
-Why it is as it is (docs/design.md, section 5): max_calls=0, because a GPU task loses its process after every call by default, and
-the network with it; max_retries=0, because Ray's replay of a stream drops what a second attempt yields in the first one's
-positions, so the driver owns retries; weights and pictures as numpy, nested in a dict, so that a task begins before they have
-travelled and a process that has cached what it needs never fetches them.
-"""
-
-import atexit
 import contextlib
-import os
-import socket
-import sys
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-# A task without GPUs then sees none; set before Ray is imported, which reads it at once.
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
+from sweep.cluster_connection import connect  # isort: skip  # sets what Ray reads when it is imported
 
 import numpy as np
 import ray
 from ray import ObjectRef
-from ray._private import ray_constants
+from ray.autoscaler.sdk import request_resources
 from ray.exceptions import (
     LocalRayletDiedError,
     NodeDiedError,
@@ -30,75 +20,51 @@ from ray.exceptions import (
     OutOfMemoryError,
     RayError,
     RayTaskError,
+    RuntimeEnvSetupError,
+    TaskUnschedulableError,
 )
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-import psutil  # type: ignore[import-untyped]  # isort: skip  # Ray brings it along and makes it importable
-
-from sweep import worker
-from sweep.errors import InputError, Interrupted, StylesweepError, SurroundingsError
-from sweep.events import Crashed, Diverged, Event, Failed, Finished, Started
+from sweep.cluster_task import Key, PictureKey, StopList, StoredInputs, WeightsKey, Work, run_task
+from sweep.errors import StorageError, StylesweepError, SurroundingsError
+from sweep.events import Crashed, Diverged, Event, Failed, Finished, Started, Stopped
+from sweep.places import Ask, Room
 from sweep.request import Inputs, RunRequest, masks_of, pictures_of
-from sweep.transfer import yardsticks
 from sweep.transfer.presets import NETWORKS
-from sweep.transfer.weights import Weights
+from sweep.transfer.yardstick_names import NETWORK as YARDSTICK_NETWORK
 
-CONNECT_SECONDS = 5.0
 PICTURES_KEPT = 64
 """Shrunk input pictures in the object store beyond those in flight."""
-
-_NOBODY = "no Ray cluster answers at {address!r} ({said}). Start one with `ray start --head`, or use --address local."
-
-PictureKey = tuple[str, int]
-WeightsKey = tuple[str, str]
+NODES_SECONDS = 1.0
+"""How long what the cluster said of its nodes is believed."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class StoredInputs:
-    """A worker's view of its inputs: references, fetched only when a cache of the process lacks them."""
-
-    pictures: Mapping[PictureKey, "ObjectRef[np.ndarray]"]
-    networks: Mapping[WeightsKey, "ObjectRef[dict[str, Any]]"]
-    masks: Mapping[PictureKey, "ObjectRef[np.ndarray]"] = field(default_factory=dict)
-
-    def pixels(self, sha256: str, long_side: int) -> np.ndarray:
-        """Zero-copy and read-only within a node."""
-        return ray.get(self.pictures[sha256, long_side])
-
-    def mask(self, sha256: str, long_side: int) -> np.ndarray:
-        """As `pixels`."""
-        return ray.get(self.masks[sha256, long_side])
-
-    def weights(self, network: str, network_hash: str) -> Weights:
-        """Once per process: the worker keeps the network it builds from it."""
-        stored = ray.get(self.networks[network, network_hash])
-        return Weights(network=network, arrays=stored["arrays"], content_hash=stored["content_hash"])
-
-
-def _run(request: RunRequest, inputs: StoredInputs) -> Iterator[Event]:
-    """One run on a node of the cluster."""
-    yield from worker.run([request], inputs)
-
-
-_TASK: dict[str, Any] = {"num_returns": "streaming", "max_retries": 0, "max_calls": 0, "_generator_backpressure_num_objects": 64}
-run_task: Any = ray.remote(**_TASK)(_run)
-
-
-@dataclass(kw_only=True)
+@dataclass(eq=False, kw_only=True)
 class Task:
-    """A run in flight and what it needs kept alive in the object store."""
+    """Runs in flight together and what they need kept alive in the object store."""
 
-    request: RunRequest
+    requests: Sequence[RunRequest]
     stream: Any
     inputs: StoredInputs
-    started: bool = False
-    ended: bool = False
+    started: set[Key] = field(default_factory=set)
+    over: set[Key] = field(default_factory=set)
+
+    @property
+    def keys(self) -> list[Key]:
+        """Of its runs' attempts."""
+        return [(request.run_key, request.attempt) for request in self.requests]
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is to come."""
+        return len(self.over) == len(self.requests)
 
 
 class RayCluster:
     """Spreads runs over a Ray cluster: a local one that it starts and stops, or one that runs already."""
 
-    def __init__(self, address: str, inputs: Inputs) -> None:
-        """Connect, or start.
+    def __init__(self, address: str, inputs: Inputs, work: Work | None = None) -> None:
+        """Connect, or start. work: what workers do instead of `worker.run`; a function of a module that they can import.
 
         Raises:
             InputError: the address is of a kind that cannot stream.
@@ -106,37 +72,63 @@ class RayCluster:
         """
         self.address = address
         self._inputs = inputs
+        self._work = work
         self._pictures: OrderedDict[PictureKey, ObjectRef[np.ndarray]] = OrderedDict()
         self._networks: dict[WeightsKey, ObjectRef[dict[str, Any]]] = {}
         self._tasks: dict[Any, Task] = {}
         self._refused: list[Event] = []
-        _connect(address)
+        self._stopping: frozenset[Key] = frozenset()
+        self._avoided: frozenset[str] = frozenset()
+        self._wanted: list[dict[str, float]] = []
+        self._nodes: tuple[float, list[dict[str, Any]]] = (0.0, [])
+        connect(address)
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+        self._stop_list: Any = ray.remote(StopList).options(num_cpus=0, scheduling_strategy=here).remote()
 
-    def slots(self, resources: Mapping[str, Any]) -> int:
+    def ask(self, resources: Mapping[str, Any]) -> Ask:
+        """One GPU where the file leaves it open and the cluster has any."""
+        gpus = resources.get("gpus")
+        if gpus is None:
+            gpus = 1.0 if any(node["Resources"].get("GPU", 0) >= 1 for node in self._alive()) else 0.0
+        return Ask(cpus=float(resources.get("cpus", 1)), gpus=float(gpus), memory=float(resources.get("memory") or 0.0))
+
+    def room(self, ask: Ask) -> Room:
         """Counted node by node, as a task cannot be split over two."""
-        cpus, gpus = self._wanted(resources)
-        nodes = [node["Resources"] for node in _alive_nodes()]
-        slots = sum(_fits(node, cpus, gpus) for node in nodes)
-        if slots == 0:
-            has = "; ".join(f"{node.get('CPU', 0):g} CPUs, {node.get('GPU', 0):g} GPUs" for node in nodes) or "no nodes"
-            raise SurroundingsError(
-                f"no node of the cluster has room for a run that asks for cpus: {cpus:g} and gpus: {gpus:g}. It has: {has}. "
-                "Lower `resources` in the sweep's file, or add nodes."
-            )
-        return slots
+        nodes = self._alive()
+        slots = sum(_fits(node["Resources"], ask) for node in nodes if node["NodeID"] not in self._avoided)
+        if slots == 0 and self._avoided:  # better a bad node than none
+            slots = sum(_fits(node["Resources"], ask) for node in nodes)
+        if slots:
+            return Room(slots=slots)
+        has = "; ".join(_has(node["Resources"], ask) for node in nodes) or "no nodes"
+        memory = f", memory: {ask.memory / 2**30:.1f} GiB" if ask.memory else ""
+        why = (
+            f"no node of the cluster has room for a run that asks for cpus: {ask.cpus:g}, gpus: {ask.gpus:g}{memory}. It has: {has}. "
+            "Lower `resources` in the sweep's file, or add nodes."
+        )
+        return Room(slots=0, why=why, may_grow=self.address != "local")
 
-    def submit(self, request: RunRequest, resources: Mapping[str, Any]) -> None:
+    def submit(self, requests: Sequence[RunRequest], ask: Ask) -> None:
         """One streaming task. A run whose pictures or weights cannot be had fails by itself, as it would inside a worker."""
-        cpus, gpus = self._wanted(resources)
-        request = replace(request, gpus=gpus)
-        try:
-            inputs = self._stored(request)
-        except (StylesweepError, OSError) as error:
-            self._refused.append(worker.failure(request, error))
+        able = []
+        inputs = StoredInputs(pictures={}, networks={})
+        for request in (replace(request, gpus=ask.gpus) for request in requests):
+            try:
+                inputs = self._stored(request, inputs)
+                able.append(request)
+            except (StylesweepError, OSError) as error:
+                from sweep import worker  # and torch with it, which a driver can do without for as long as nothing is wrong
+
+                self._refused.append(worker.failure(request, error))
+        if not able:
             return
-        name = f"stylesweep:{request.run_key[:11]}:a{request.attempt}"
-        stream = run_task.options(num_cpus=cpus, num_gpus=gpus, name=name).remote(request, inputs)
-        self._tasks[stream] = Task(request=request, stream=stream, inputs=inputs)
+        options: dict[str, Any] = {"num_cpus": ask.cpus, "num_gpus": ask.gpus, "name": f"stylesweep:{able[0].run_key[:11]}+{len(able) - 1}"}
+        if ask.memory:
+            options["memory"] = ask.memory
+        if self._avoided and any(_fits(node["Resources"], ask) for node in self._alive() if node["NodeID"] not in self._avoided):
+            options["label_selector"] = {"ray.io/node-id": f"!in({','.join(sorted(self._avoided))})"}
+        stream = run_task.options(**options).remote(able, inputs, self._stop_list, self._work)
+        self._tasks[stream] = Task(requests=able, stream=stream, inputs=inputs)
 
     def events(self, timeout: float) -> list[Event]:
         """Everything that has arrived, of all tasks in turn; waits only while nothing has."""
@@ -153,12 +145,31 @@ class RayCluster:
                 del self._tasks[stream]
         return told
 
+    def ask_to_stop(self, keys: Set[Key]) -> None:
+        """Told to an actor that the workers ask about twice a second."""
+        if frozenset(keys) != self._stopping:
+            self._stopping = frozenset(keys)
+            self._stop_list.replace.remote(self._stopping)
+
     def cancel(self, run_key: str, attempt: int) -> None:
         """Kill the worker, as one that is stuck does not listen; what it holds in its caches is lost."""
         for stream, task in list(self._tasks.items()):
-            if (task.request.run_key, task.request.attempt) == (run_key, attempt):
+            if (run_key, attempt) in task.keys:
                 ray.cancel(stream, force=True)
                 del self._tasks[stream]
+
+    def want(self, ask: Ask, number: int) -> None:
+        """Tell an autoscaler, if there is one, what could be at work now; it starts nodes for that and keeps them."""
+        bundle = {"CPU": ask.cpus, "GPU": ask.gpus, "memory": ask.memory}
+        bundles = [{name: amount for name, amount in bundle.items() if amount}] * number
+        if self.address != "local" and bundles != self._wanted:
+            self._wanted = bundles
+            with contextlib.suppress(RayError, ConnectionError, RuntimeError):  # a cluster that is gone is noticed elsewhere
+                request_resources(bundles=bundles)
+
+    def avoid(self, places: Collection[str]) -> None:
+        """Nothing more is handed to these nodes while others have room."""
+        self._avoided = frozenset(places)
 
     def stop(self) -> None:
         """Kill what is running; a local Ray is shut down, another one is only left."""
@@ -166,23 +177,34 @@ class RayCluster:
             for stream in self._tasks:
                 ray.cancel(stream, force=True)
         self._tasks.clear()
+        self.want(Ask(), 0)  # the wish would outlive this process
         ray.shutdown()
 
-    def _wanted(self, resources: Mapping[str, Any]) -> tuple[float, float]:
-        gpus = resources.get("gpus")
-        if gpus is None:
-            gpus = 1.0 if any(node["Resources"].get("GPU", 0) >= 1 for node in _alive_nodes()) else 0.0
-        return float(resources.get("cpus", 1)), float(gpus)
+    def _alive(self) -> list[dict[str, Any]]:
+        said, nodes = self._nodes
+        if time.monotonic() - said > NODES_SECONDS:
+            nodes = _alive_nodes()
+            self._nodes = (time.monotonic(), nodes)
+        return nodes
 
-    def _stored(self, request: RunRequest) -> StoredInputs:
+    def _stored(self, request: RunRequest, others: StoredInputs) -> StoredInputs:
+        """What a run reads, beside what others of its task do."""
         settings = request.settings.settings
-        info = NETWORKS[yardsticks.NETWORK]
+        info = NETWORKS[YARDSTICK_NETWORK]
         needed = {(settings.network, settings.network_hash), (info.name, info.source_hash)}
         return StoredInputs(
-            pictures={(sha256, size): self._picture(sha256, size) for sha256, size in pictures_of(request)},
-            networks={key: self._network(key) for key in needed},
-            masks={key: self._mask(*key) for key in masks_of(request)},
+            pictures={**others.pictures, **{(sha256, size): self._picture(sha256, size) for sha256, size in pictures_of(request)}},
+            networks={**others.networks, **{key: self._network(key) for key in needed}},
+            masks={**others.masks, **{key: self._mask(*key) for key in masks_of(request)}},
+            states={**others.states, **({request.run_key: self._state(request.run_key)} if request.start_step else {})},
         )
+
+    def _state(self, run_key: str) -> "ObjectRef[bytes] | str":
+        """A state that cannot be read is no reason not to run: the worker begins again, and says why."""
+        try:
+            return ray.put(self._inputs.checkpoint(run_key))
+        except StorageError as error:
+            return str(error)
 
     def _picture(self, sha256: str, size: int) -> "ObjectRef[np.ndarray]":
         return self._put((sha256, size), lambda: self._inputs.pixels(sha256, size))
@@ -207,7 +229,7 @@ class RayCluster:
 
 
 def _drain(task: Task) -> Iterator[Event]:
-    """Events that have arrived for one task; a crash becomes an event too."""
+    """Events that have arrived for one task; a crash becomes an event too, for each of its runs."""
     while not task.ended:
         try:
             if not task.stream.next_ready():
@@ -216,25 +238,36 @@ def _drain(task: Task) -> Iterator[Event]:
                 raise StopIteration
             event: Event = ray.get(next(task.stream))
         except StopIteration:
-            task.ended = True
-            yield _crash(task, "crashed", "the task ended without a result")
+            yield from _crash(task, "crashed", "the task ended without a result")
             return
         except RayError as error:
-            task.ended = True
-            yield _crash(task, *_kind(error))
+            yield from _crash(task, *_kind(error))
             return
-        task.started = task.started or isinstance(event, Started)
-        task.ended = isinstance(event, Finished | Diverged | Failed)
+        key = (event.run_key, event.attempt)
+        if isinstance(event, Started):
+            task.started.add(key)
+        if isinstance(event, Finished | Diverged | Failed | Stopped):
+            task.over.add(key)
         yield event
 
 
-def _crash(task: Task, kind: Any, error: str) -> Crashed:
-    return Crashed(run_key=task.request.run_key, attempt=task.request.attempt, kind=kind, error=error, started=task.started)
+def _crash(task: Task, kind: Any, error: str) -> Iterator[Crashed]:
+    alone = len(task.requests) == 1
+    for key in task.keys:
+        if key not in task.over:
+            task.over.add(key)
+            yield Crashed(run_key=key[0], attempt=key[1], kind=kind, error=error, started=key in task.started, alone=alone)
 
 
 def _kind(error: RayError) -> tuple[str, str]:
-    """(attempt's state, message): a lost node is no fault of the run's."""
+    """(attempt's state, message): a lost node is no fault of the run's.
+
+    Raises:
+        SurroundingsError: no task of this kind can be scheduled, or no worker set up.
+    """
     first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if isinstance(error, RuntimeEnvSetupError | TaskUnschedulableError):
+        raise SurroundingsError(f"Ray cannot start workers: {first_line}") from error
     if isinstance(error, OutOfMemoryError):
         return "oom", f"Ray ended the worker because its node ran out of memory: {first_line}"
     if isinstance(error, NodeDiedError | LocalRayletDiedError | ObjectLostError):
@@ -252,64 +285,12 @@ def _alive_nodes() -> list[dict[str, Any]]:
         raise SurroundingsError(f"the Ray cluster no longer answers: {error}. Start it again, then run the same command.") from error
 
 
-def _fits(node: Mapping[str, float], cpus: float, gpus: float) -> int:
-    per_cpu = int(node.get("CPU", 0) / cpus)
-    return per_cpu if gpus == 0 else min(per_cpu, int(node.get("GPU", 0) / gpus))
+def _fits(node: Mapping[str, float], ask: Ask) -> int:
+    """How many tasks a node has room for when it is empty."""
+    wants = {"CPU": ask.cpus, "GPU": ask.gpus, "memory": ask.memory}
+    return min(int(node.get(name, 0) / amount) for name, amount in wants.items() if amount)
 
 
-def _connect(address: str) -> None:
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    if address == "local":
-        quiet |= {"num_cpus": os.cpu_count(), "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
-    elif address != "auto":
-        _reachable(address)
-    try:
-        with _on_loopback() if address == "local" else contextlib.nullcontext():
-            ray.init(address=address, **quiet)
-    except (KeyboardInterrupt, SystemExit):
-        atexit.register(_end_at_once)
-        raise
-    except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        if address == "local":
-            raise SurroundingsError(f"a local Ray does not start: {said} Its logs are in the newest folder of /tmp/ray.") from error
-        raise SurroundingsError(_NOBODY.format(address=address, said=said)) from error
-
-
-@contextlib.contextmanager
-def _on_loopback() -> Iterator[None]:
-    """Start a Ray that this machine alone can reach.
-
-    On Linux Ray takes 127.0.0.1 for the machine's outer address and listens on all of them. On other systems it does not;
-    this is the switch by which it tells them apart, and nothing public sets it without an environment variable before the import.
-    """
-    before = ray_constants.ENABLE_RAY_CLUSTER
-    ray_constants.ENABLE_RAY_CLUSTER = False
-    try:
-        yield
-    finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before
-
-
-def _end_at_once() -> None:
-    """The end of a process whose `ray.init` was cut off, in place of Ray's own, which crashes on what is only half there."""
-    # Ray's agents would outlive their killed raylet by a minute. They are grandchildren of this process, which has no others yet.
-    for child in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.Error):
-            child.kill()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(Interrupted.exit_code)
-
-
-def _reachable(address: str) -> None:
-    """Ray itself tries an address for a minute before it says so."""
-    if address.startswith("ray://"):
-        raise InputError("--address ray://... cannot stream results; run on the cluster's head with --address auto, or give its host:port.")
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        raise InputError(f"--address {address!r} is not understood: give local, inline, auto, or host:port, as in 10.0.0.5:6379.")
-    try:
-        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        raise SurroundingsError(_NOBODY.format(address=address, said=error)) from error
+def _has(node: Mapping[str, float], ask: Ask) -> str:
+    memory = f", {node.get('memory', 0) / 2**30:.1f} GiB" if ask.memory else ""
+    return f"{node.get('CPU', 0):g} CPUs, {node.get('GPU', 0):g} GPUs{memory}"

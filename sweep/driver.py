@@ -1,92 +1,55 @@
 """The loop that hands out runs and records what comes back. Knows no Ray: where runs are executed is behind `Backend`."""
 
 import contextlib
-import json
+import math
+import secrets
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
 
 from sqlalchemy.exc import DBAPIError
 
-from db import drivers
+from db import drivers, spending, steering
 from db.store import ClaimedRun, Store
+from sweep.backend import Backend, Watcher
 from sweep.errors import SurroundingsError, WorkspaceBusy
-from sweep.events import Crashed, Diverged, Event, Failed, Finished, LossPoint, Progress, Snapshot, Started
-from sweep.recipe import run_recipe
-from sweep.request import RunRequest
+from sweep.events import Checkpoint, Crashed, Diverged, Event, Failed, Finished, Preview, Progress, Snapshot, Started, Stopped
+from sweep.failures import Breaker, Nodes
+from sweep.in_flight import Flights, InFlight, Task
+from sweep.places import Ask, Room
+from sweep.tasks import bytes_needed, pack_size, packs, pixels_of, request_of
 
 PROGRESS_SECONDS = 1.0
 POLL_SECONDS = 0.25
 IDLE_SECONDS = 0.5
+STEER_SECONDS = 0.5
+"""How often it looks whether somebody has paused or cancelled what is running."""
+STOP_SECONDS = 60.0
+"""A worker that was asked to stop and has not after so long is ended; one step of a large picture may take long."""
+LEAVE_SECONDS = 2.5
+"""For what workers still have to say when the driver itself is told to stop."""
+WANT_SECONDS = 5.0
+MOST_WANTED = 1000
+"""Tasks that an autoscaler is asked for at once; how many nodes that may become is said in the cluster's own file."""
+NODES_MINUTES = 15.0
+"""How long a cluster may take to bring up a node that has room for a sweep's runs."""
 MAX_UNSTARTED = 10
 """Workers that died in succession before they took up their run: that is the nodes' fault, and no other run would fare better."""
-
-
-class Backend(Protocol):
-    """Where runs are executed: Ray, or this process."""
-
-    address: str
-
-    def slots(self, resources: Mapping[str, Any]) -> int:
-        """How many runs that ask for these resources can work at once. Raises SurroundingsError if none can."""
-
-    def submit(self, request: RunRequest, resources: Mapping[str, Any]) -> None:
-        """Begin a run; returns at once."""
-
-    def events(self, timeout: float) -> list[Event]:
-        """What the workers told since the last call, in order for each run; waits at most about `timeout` seconds."""
-
-    def cancel(self, run_key: str, attempt: int) -> None:
-        """End one run that has started, its worker with it if need be; nothing more is told of it."""
-
-    def stop(self) -> None:
-        """Stop what is running and let go; within seconds."""
-
-
-class Watcher(Protocol):
-    """Who is told how it goes: the terminal's progress bar, or JSON lines."""
-
-    def event(self, run: ClaimedRun, event: Event, state: str) -> None:
-        """An event that was accepted (a late one of a lost attempt is not told), and the state that the run now has."""
-
-    def tick(self, in_flight: int) -> None:
-        """Called a few times a second."""
-
-
-@dataclass(kw_only=True)
-class InFlight:
-    """A claimed run, and the part of its curve that is not yet in the database. Times are those of `time.monotonic`."""
-
-    claimed: ClaimedRun
-    unwritten: list[LossPoint]
-    started: float | None = None
-    heard: float = 0.0
-
-    def over_limit(self, now: float) -> str | None:
-        """Which limit of its sweep's file the run has broken, as a sentence; None while it keeps to them."""
-        limits = self.claimed.resources.get("limits") or {}
-        if self.started is None:
-            return None
-        for name, since, what in (("run_minutes", self.started, "ran"), ("silent_minutes", self.heard, "was silent")):
-            minutes = limits.get(name)
-            if minutes is not None and now - since > 60 * minutes:
-                return f"it {what} for more than limits.{name}: {minutes:g}, and was ended. Raise the limit, or lower size or steps."
-        return None
 
 
 class Driver:
     """Serves one workspace through one back end until nothing is queued, or until it is told to stop."""
 
     def __init__(self, store: Store, backend: Backend, owner: str, watcher: Watcher) -> None:
-        self._store = store
-        self._backend = backend
-        self._owner = owner
-        self._watcher = watcher
-        self._in_flight: dict[tuple[str, int], InFlight] = {}
-        self._unstarted = 0
-        self._last_heartbeat = time.monotonic()
-        self._last_progress = time.monotonic()
+        self._store, self._backend, self._owner, self._watcher = store, backend, owner, watcher
+        self._flights = Flights()
+        self._breaker, self._nodes, self._ledger = Breaker(), Nodes(), spending.Ledger()
+        self._unstarted = 0.0
+        self._stuck: tuple[ClaimedRun, Ask, Room] | None = None  # what no node has room for
+        self._roomless: float | None = None  # since when
+        now = time.monotonic()
+        self._last_heartbeat = self._last_progress = now
+        self._last_steering = self._last_want = self._last_claim = -math.inf
+        self._hungry = True  # something ended, so there may be room
 
     def drive(self, stop: Callable[[], bool]) -> bool:
         """Run everything that active sweeps want; True when all is settled, False when `stop` said so.
@@ -97,15 +60,13 @@ class Driver:
         """
         try:
             while not stop():
-                self._fill()
-                if not self._in_flight:
+                self._turn(self._backend.events(POLL_SECONDS))
+                if not self._flights:
                     if drivers.try_to_end_idle(self._store.engine, self._owner):
                         return True
-                    time.sleep(IDLE_SECONDS)  # a run was queued in this moment
-                for event in self._backend.events(POLL_SECONDS):
-                    self._take(event)
+                    time.sleep(IDLE_SECONDS)  # a run was queued in this moment, or somebody may resume a sweep, or nodes may come
                 self._periodic()
-            self._write_progress()
+            self._leave()
         except BaseException:
             # What ended the loop (a full disk, say) may defeat this too and must not be hidden; the next driver finds leftovers itself.
             with contextlib.suppress(DBAPIError):
@@ -114,68 +75,155 @@ class Driver:
         drivers.resign(self._store.engine, self._owner)
         return False
 
-    def _fill(self) -> None:
-        """Claim up to the window: every slot busy, and a little more waiting, so that no slot waits for this loop."""
-        free = self._window() - len(self._in_flight)
-        if free <= 0:
+    def _turn(self, told: Sequence[Event], *, claim: bool = True) -> None:
+        """Record what was told, and claim what there is room for, in one transaction: a commit costs more than what is written in it."""
+        packed: list[tuple[list[ClaimedRun], Ask]] = []
+        trouble: SurroundingsError | None = None
+        with self._store.batch(told):
+            accepted = [(event, *taken) for event in told if (taken := self._take(event))]
+            try:
+                packed = self._claim() if claim and self._is_time_to_claim() else []
+            except SurroundingsError as error:  # what was told is recorded nevertheless
+                trouble = error
+        for together, ask in packed:
+            self._submit(together, ask)
+        for event, run, state in accepted:
+            if state is not None:
+                self._watcher.event(run.claimed, event, state)
+            if isinstance(event, Started) or run.ended:
+                self._learn(run, event, state)
+        if trouble is not None:
+            raise trouble
+        if self._stuck is not None:
+            stuck, self._stuck = self._stuck, None
+            self._no_room(*stuck)
+
+    def _is_time_to_claim(self) -> bool:
+        return self._hungry or time.monotonic() - self._last_claim >= POLL_SECONDS
+
+    def _claim(self) -> list[tuple[list[ClaimedRun], Ask]]:
+        """Runs as tasks, up to the window: every slot busy, and a little more waiting, so that no slot waits for this loop."""
+        self._hungry, self._last_claim = False, time.monotonic()
+        head = self._store.next_up()
+        if head is None:
+            self._roomless = None
+            return []
+        ask = self._ask(head)
+        room = self._backend.room(ask)
+        if room.slots == 0:
+            self._stuck = head, ask, room
+            return []
+        self._roomless = None
+        window = room.slots + max(1, room.slots // 4) if room.slots > 1 else 1
+        busy, size = self._flights.tasks(), self._size(head, ask)
+        if time.monotonic() - self._last_want >= WANT_SECONDS:
+            self._last_want = time.monotonic()
+            self._backend.want(ask, min(MOST_WANTED, busy + math.ceil(self._store.queued() / size)))
+        if window <= busy:
+            return []
+        claimed = self._store.claim(self._owner, (window - busy) * size)
+        asks = {run.run_key: self._ask(run) for run in claimed}
+        sizes = {run.run_key: self._size(run, asks[run.run_key]) for run in claimed}
+        return [(together, asks[together[0].run_key]) for together in packs(claimed, asks, sizes, room.slots - busy)]
+
+    def _ask(self, run: ClaimedRun) -> Ask:
+        ask = self._backend.ask(run.resources)
+        memory = run.memory_asked or ask.memory
+        return Ask(cpus=ask.cpus, gpus=run.gpus_asked if run.gpus_asked and ask.gpus else ask.gpus, memory=memory)
+
+    def _size(self, run: ClaimedRun, ask: Ask) -> int:
+        return 1 if run.alone else pack_size(run.resources, ask.gpus, pixels_of(run))
+
+    def _submit(self, together: Sequence[ClaimedRun], ask: Ask) -> None:
+        price = together[0].resources.get("price_per_hour")
+        task = Task(name=f"p-{secrets.token_hex(6)}", ask=ask, size=len(together), price_per_hour=price)
+        for run in together:
+            self._flights.add(InFlight(claimed=run, task=task, need=bytes_needed(run)))
+        self._backend.submit([request_of(run) for run in together], ask)
+
+    def _no_room(self, head: ClaimedRun, ask: Ask, room: Room) -> None:
+        """No node has room for what comes next. Nodes may come; where they do not, that sweep waits and the others go on."""
+        now = time.monotonic()
+        if room.may_grow:
+            self._backend.want(ask, 1)
+            if self._roomless is None:
+                self._roomless = now
+                self._watcher.remark(f"{room.why} Waiting up to {NODES_MINUTES:.0f} minutes for one that has.")
+            if now - self._roomless < 60 * NODES_MINUTES:
+                return
+        if self._flights:  # a node that is avoided or lost may be all there was; what runs may yet say more
             return
-        for claimed in self._store.claim(self._owner, free):
-            self._in_flight[claimed.run_key, claimed.attempt] = InFlight(claimed=claimed, unwritten=[])
-            self._backend.submit(request_of(claimed), claimed.resources)
+        self._roomless = None
+        self._pause(head.sweep, room.why)
 
-    def _window(self) -> int:
-        # Without anything in flight there is nothing to ask for yet: claim one and learn what it needs.
-        if not self._in_flight:
-            return 1
-        newest = next(reversed(self._in_flight.values()))
-        slots = self._backend.slots(newest.claimed.resources)
-        return slots + max(1, slots // 4) if slots > 1 else 1
-
-    def _take(self, event: Event) -> None:
-        run = self._in_flight.get((event.run_key, event.attempt))
+    def _take(self, event: Event) -> tuple[InFlight, str | None] | None:
+        """Record an event; the run that it is of, and the state that this now has. Nothing for what is of no run in flight."""
+        run = self._flights.get((event.run_key, event.attempt))
         if run is None:
-            return
+            return None
         run.heard = time.monotonic()
-        if isinstance(event, Started):
-            run.started = run.heard
         if isinstance(event, Progress):
             run.unwritten.extend(event.points)
-            if event.points:
-                self._watcher.event(run.claimed, event, "running")
-            return
+            return run, "running" if event.points else None
+        if isinstance(event, Preview):
+            run.preview = event
+            return run, "running"
+        if isinstance(event, Started):
+            run.started, run.place = run.heard, event.place
         state = self._record(run, event)
-        if state is not None:
-            self._watcher.event(run.claimed, event, state)
-        if not isinstance(event, Started | Snapshot):
-            del self._in_flight[event.run_key, event.attempt]
-        self._check_nodes(event)
+        if not isinstance(event, Started | Snapshot | Checkpoint):
+            self._flights.drop(run)
+            run.ended = self._hungry = True
+        return run, state
 
     def _record(self, run: InFlight, event: Event) -> str | None:
         """Write one event; the state that the run now has, or None if the attempt no longer held it."""
+        store, owner = self._store, self._owner
         if isinstance(event, Started):
-            return "running" if self._store.started(self._owner, event) else None
+            return "running" if store.started(owner, event, run.task.launch()) else None
         if isinstance(event, Snapshot):
-            return "running" if self._store.snapshot(self._owner, event) else None
+            return "running" if store.snapshot(owner, event) else None
+        if isinstance(event, Checkpoint):
+            kept = store.checkpoint(owner, event, run.unwritten)
+            run.unwritten.clear()
+            return "running" if kept else None
+        if isinstance(event, Stopped):
+            return store.stopped(owner, event, run.unwritten)
         if isinstance(event, Finished):
-            return "done" if self._store.finished(self._owner, event, run.unwritten) else None
+            return "done" if store.finished(owner, event, run.unwritten) else None
         if isinstance(event, Diverged):
-            return "diverged" if self._store.diverged(self._owner, event, run.unwritten) else None
+            return "diverged" if store.diverged(owner, event, run.unwritten) else None
         if isinstance(event, Failed):
-            return "failed" if self._store.failed(self._owner, event, run.unwritten) else None
+            return store.failed(owner, event, run.unwritten, run.need)
         assert isinstance(event, Crashed)
-        return self._store.crashed(self._owner, event)
+        return store.crashed(owner, event, run.need)
 
-    def _check_nodes(self, event: Event) -> None:
-        """Crashes before the start are never counted against a run, so something else must end them."""
-        if isinstance(event, Started):
+    def _learn(self, run: InFlight, event: Event, state: str | None) -> None:
+        """What a start or an ending says of its sweep, of its node, and of the cluster."""
+        reason = self._breaker.tripped(run.claimed.sweep, event, state or "")
+        if reason:
+            self._pause(run.claimed.sweep, reason)
+        if self._nodes.note(run.place, event):
+            self._watcher.remark(
+                f"{self._nodes.killed_on()[run.place]} runs lost their workers on the node {run.place}; it is avoided now."
+            )
+            self._backend.avoid(self._nodes.bad())
+        if not isinstance(event, Crashed) or event.started:
             self._unstarted = 0
-        elif isinstance(event, Crashed) and not event.started and event.kind != "lost":
-            self._unstarted += 1
+        elif event.kind != "lost":  # never counted against a run, so something else must end it
+            self._unstarted += 1 / run.task.size
             if self._unstarted >= MAX_UNSTARTED:
                 raise SurroundingsError(
-                    f"{self._unstarted} workers in succession ended before they took up a run; the last: {event.error}. "
+                    f"{MAX_UNSTARTED} workers in succession ended before they took up a run; the last: {event.error}. "
                     "Check that every node has the same Python, Ray and stylesweep as this one."
                 )
+
+    def _pause(self, sweep: str, reason: str) -> None:
+        with self._store.engine.begin() as connection:
+            sweep_id = steering.sweep_id(connection, sweep)
+            paused = steering.pause(connection, sweep_id, reason)
+        if paused:
+            self._watcher.remark(f"{sweep} is paused: {reason}")
 
     def _periodic(self) -> None:
         now = time.monotonic()
@@ -186,48 +234,68 @@ class Driver:
         if now - self._last_progress >= PROGRESS_SECONDS:
             self._last_progress = now
             self._write_progress()
+        if now - self._last_steering >= STEER_SECONDS:
+            self._last_steering = now
+            self._steer(now)
         self._end_overlong(now)
-        self._watcher.tick(len(self._in_flight))
+        self._watcher.tick(len(self._flights))
+
+    def _steer(self, now: float) -> None:
+        """Whatever nobody wants any more is to stop: its sweep was paused, cancelled or has reached a limit, or it was cancelled itself."""
+        with self._store.engine.begin() as connection:
+            for sweep_id, reason in self._ledger.exceeded(connection, time.time()):
+                if steering.pause(connection, sweep_id, reason):
+                    self._watcher.remark(f"{steering.name_of(connection, sweep_id)} is paused: {reason}")
+            held = steering.held(connection, self._owner)
+        unwanted = [run for run in self._flights if run.key not in held]
+        for run in unwanted:
+            run.asked_to_stop = run.asked_to_stop or now
+        self._backend.ask_to_stop({run.key for run in unwanted})
+        for run in unwanted:
+            company = self._flights.company(run)
+            idle = all(one.started is None for one in company) and all(one.key not in held for one in company)
+            if idle or now - (run.asked_to_stop or now) > STOP_SECONDS:
+                self._end(run)
 
     def _end_overlong(self, now: float) -> None:
-        for (run_key, attempt), run in list(self._in_flight.items()):
+        for run in self._flights:
             broken = run.over_limit(now)
-            if broken is not None:
-                self._backend.cancel(run_key, attempt)
-                self._take(Failed(run_key=run_key, attempt=attempt, kind="limit", error=broken))
+            if broken is None or self._flights.get(run.key) is None:  # ended with the one before it
+                continue
+            if run.task.size == 1:
+                told: list[Event] = [Failed(run_key=run.key[0], attempt=run.key[1], kind="limit", error=broken)]
+            else:  # whose fault it is shows when each is alone
+                error = f"a pack of {run.task.size}: {broken}"
+                company = [one.key for one in self._flights.company(run)]
+                told = [Crashed(run_key=key, attempt=attempt, kind="crashed", error=error, alone=False) for key, attempt in company]
+            self._backend.cancel(*run.key)
+            self._turn(told, claim=False)
+
+    def _end(self, run: InFlight) -> None:
+        """End a task that does not stop by itself, or has not begun; its runs are queued again where they are still held."""
+        self._backend.cancel(*run.key)
+        ended = [Stopped(run_key=one.key[0], attempt=one.key[1], step=one.claimed.start_step) for one in self._flights.company(run)]
+        self._turn(ended, claim=False)
 
     def _write_progress(self) -> None:
-        """The curves of all running runs, in one transaction."""
-        news = []
-        for (run_key, attempt), run in self._in_flight.items():
+        """The curves and newest pictures of all running runs, in one transaction."""
+        news, previews = [], []
+        for run in self._flights:
             if run.unwritten:
-                news.append(Progress(run_key=run_key, attempt=attempt, points=tuple(run.unwritten)))
+                news.append(Progress(run_key=run.key[0], attempt=run.key[1], points=tuple(run.unwritten)))
                 run.unwritten.clear()
-        self._store.progress(self._owner, news)
+            if run.preview is not None:
+                previews.append(run.preview)
+                run.preview = None
+        with self._store.batch():
+            self._store.progress(self._owner, news)
+            self._store.preview(self._owner, previews)
 
-
-def request_of(claimed: ClaimedRun) -> RunRequest:
-    """What a worker is handed for a claimed run, the recipe for its picture's file included."""
-    resources = claimed.resources
-    snapshots = resources.get("snapshots", 0)
-    return RunRequest(
-        run_key=claimed.run_key,
-        attempt=claimed.attempt,
-        settings=claimed.settings,
-        device=str(resources.get("device", "auto")),
-        gpus=float(resources.get("gpus") or 0.0),
-        threads=max(1, int(resources.get("cpus", 1))),
-        text={"stylesweep": json.dumps(run_recipe(claimed), ensure_ascii=False, allow_nan=False)},
-        content_size=claimed.content_size,
-        snapshots=snapshots if isinstance(snapshots, int) else frozenset(snapshots),
-    )
-
-
-class Silent:
-    """A watcher that shows nothing."""
-
-    def event(self, run: ClaimedRun, event: Event, state: str) -> None:
-        """Nothing."""
-
-    def tick(self, in_flight: int) -> None:
-        """Nothing."""
+    def _leave(self) -> None:
+        """Let workers stop at their next step and hand in their states; whoever is slower than that goes on from an older one."""
+        started = {run.key for run in self._flights if run.started is not None}
+        self._backend.ask_to_stop(started)
+        until = time.monotonic() + LEAVE_SECONDS
+        while time.monotonic() < until and any(run.key in started for run in self._flights):
+            self._turn(self._backend.events(POLL_SECONDS), claim=False)
+        self._write_progress()

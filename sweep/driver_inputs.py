@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from db import queries
+from db.checkpoints import state_of
 from db.workspace import Workspace
-from sweep.errors import InputError
+from sweep.errors import InputError, StorageError
 from sweep.inputs import StoredPictures
 from sweep.transfer.presets import NETWORKS
 from sweep.transfer.weights import Weights, load_weights, network_hash
@@ -26,6 +27,14 @@ class WorkspaceInputs:
     def mask(self, sha256: str, long_side: int) -> np.ndarray:
         """(H, W) uint8, 255 inside. Raises as `pixels`."""
         return self._pictures.mask(sha256, long_side)
+
+    def checkpoint(self, run_key: str) -> bytes:
+        """The newest state of a run. Raises StorageError where there is none, or its file is missing or damaged."""
+        with self._workspace.reader().connect() as connection:
+            row = queries.checkpoint(connection, run_key)
+        if row is None:
+            raise StorageError(f"the workspace has no state of the run {run_key[:11]}.")
+        return state_of(self._workspace.checkpoints, row)
 
     def weights(self, network: str, network_hash: str) -> Weights:
         """From the cache, or from the user's own file that the sweep was recorded with. Raises WeightsError."""

@@ -2,11 +2,12 @@
 
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from sweep import worker
-from sweep.events import Event
+from sweep.events import Event, Stopped
+from sweep.places import Ask, Room
 from sweep.request import Inputs, RunRequest
 
 
@@ -17,28 +18,34 @@ class InProcess:
 
     def __init__(self, inputs: Inputs) -> None:
         self._inputs = inputs
-        self._waiting: deque[RunRequest] = deque()
+        self._waiting: deque[tuple[RunRequest, ...]] = deque()
         self._running: Iterator[Event] | None = None
-        self._request: RunRequest | None = None
+        self._requests: tuple[RunRequest, ...] = ()
+        self._stopping: frozenset[tuple[str, int]] = frozenset()
+        self._told: list[Event] = []
 
-    def slots(self, resources: Mapping[str, Any]) -> int:
-        """Always one."""
-        return 1
+    def ask(self, resources: Mapping[str, Any]) -> Ask:
+        """As the file says; without a word about GPUs, none: whether one is there is the worker's to find out."""
+        return Ask(cpus=float(resources.get("cpus", 1)), gpus=float(resources.get("gpus") or 0.0))
 
-    def submit(self, request: RunRequest, resources: Mapping[str, Any]) -> None:
-        """Begin when those before it have ended."""
-        self._waiting.append(request)
+    def room(self, ask: Ask) -> Room:
+        """Always for one."""
+        return Room(slots=1)
+
+    def submit(self, requests: Sequence[RunRequest], ask: Ask) -> None:
+        """Begin when those before them have ended."""
+        self._waiting.append(tuple(requests))
 
     def events(self, timeout: float) -> list[Event]:
         """Run on until about `timeout` seconds have passed; one piece of a curve may take longer."""
         until = time.monotonic() + timeout
-        told: list[Event] = []
+        told, self._told = self._told, []
         while time.monotonic() < until:
             if self._running is None:
                 if not self._waiting:
                     break
-                self._request = self._waiting.popleft()
-                self._running = worker.run([self._request], self._inputs)
+                self._requests = self._waiting.popleft()
+                self._running = worker.run(self._requests, self._inputs, lambda: self._stopping)
             event = next(self._running, None)
             if event is None:
                 self._running = None
@@ -46,10 +53,27 @@ class InProcess:
                 told.append(event)
         return told
 
+    def ask_to_stop(self, keys: Set[tuple[str, int]]) -> None:
+        """They stop at their next step and tell how far they got; a task that waits does so at once, if all of it is to stop."""
+        self._stopping = frozenset(keys)
+        for task in list(self._waiting):
+            if all((request.run_key, request.attempt) in keys for request in task):
+                self._waiting.remove(task)
+                self._told += [Stopped(run_key=one.run_key, attempt=one.attempt, step=one.start_step) for one in task]
+
     def cancel(self, run_key: str, attempt: int) -> None:
-        """Stop it at the step it is in; a step that never ends cannot be ended from within its own process."""
-        if self._request is not None and (self._request.run_key, self._request.attempt) == (run_key, attempt):
+        """Stop its task at the step it is in; a step that never ends cannot be ended from within its own process."""
+        wanted = (run_key, attempt)
+        if any((request.run_key, request.attempt) == wanted for request in self._requests):
             self._close()
+        kept = (task for task in self._waiting if not any((request.run_key, request.attempt) == wanted for request in task))
+        self._waiting = deque(kept)
+
+    def want(self, ask: Ask, number: int) -> None:
+        """There is this process alone."""
+
+    def avoid(self, places: Collection[str]) -> None:
+        """There is this process alone."""
 
     def stop(self) -> None:
         """Stop at the step it is in."""

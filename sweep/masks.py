@@ -1,6 +1,5 @@
 """The masks of a sweep, on the driver's side: looked at before anything runs, each beside the photographs it is for."""
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,7 @@ def inspect_masks(spec: SweepSpec, files: Mapping[Path, InputFile]) -> dict[Path
         SpecError: one is broken, black everywhere at the sweep's smallest size, of another shape than a photograph that it is for,
             or the same picture as that of another region.
     """
-    smallest = min(spec.axes["size"].values)
+    smallest = spec.smallest()
     found: dict[Path, InputFile] = {}
     for content, region in spec.masked():
         path = region.mask_of(content)
@@ -31,7 +30,7 @@ def inspect_masks(spec: SweepSpec, files: Mapping[Path, InputFile]) -> dict[Path
                 f"{region.where}: the mask {path} of {mask.width} x {mask.height} pixels has another shape than the photograph "
                 f"{content} of {photograph.width} x {photograph.height}; make it from the photograph, whole and upright."
             )
-    for content, style in itertools.product(spec.contents, spec.styles):
+    for content, style in spec.pairs():
         _check_that_they_differ([(region, found[region.mask_of(content)]) for region in style.regions])
     return found
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from db.sweeps import PlannedCombination
 from sweep.combination import Combination, run_key
 from sweep.spec import NamedCombination, SweepSpec
-from sweep.transfer.cost import peak_bytes, work
+from sweep.speed import Speed, makespan
+from sweep.transfer.cost import peak_bytes, work_of_scales
 from sweep.transfer.presets import deepest_layer
 from sweep.transfer.recipe import NUMBERS, Recipe, fitted, log_spaced
 
@@ -24,8 +25,11 @@ class Plan:
     """runs: distinct runs of the sweep; reused: those that are done already; to_run: the rest.
 
     work: all steps are counted, also where a `stop` may end a run early. bytes: with snapshots, thumbnails and rows.
-    memory: bytes that the largest run still to do takes beside Python and torch; 0 if nothing is to do.
-    seconds: for the whole sweep on `slots` workers. measured: whether it rests on runs made in this workspace.
+    memory: bytes that the largest run still to do takes beside Python and torch; 0 if nothing is to do. worker_memory: bytes that
+    were measured of a whole worker (of a GPU, of all that it holds) with such a run; None without a calibration.
+    seconds: for the whole sweep on `slots` workers. measured: whether that rests on what was measured here; basis: on a
+    'calibration', on 'runs' made in this workspace, or on a 'guess': of several the weakest. node: whose calibration it is.
+    price: None where no price_per_hour is given.
     """
 
     name: str
@@ -41,15 +45,12 @@ class Plan:
     memory: int
     slots: int
     measured: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Speed:
-    """How fast a worker is (multiply-adds per second), how many work at once, and whether that was measured here."""
-
-    rate: float
-    slots: int
-    measured: bool
+    basis: str
+    node: str
+    core_hours: float
+    gpu_hours: float
+    price: float | None
+    worker_memory: int | None
 
 
 def make_plan(
@@ -64,67 +65,97 @@ def make_plan(
     Combinations of equal key (one picture under two names, a value written twice) count once.
     """
     planned: dict[str, PlannedCombination] = {}
-    work_of: dict[str, float] = {}
-    bytes_of: dict[str, float] = {}
-    memory_of: dict[str, int] = {}
-    cost = _Cost(sizes, spec.snapshots)
+    cost_of: dict[str, _Cost] = {}
+    costs = _Costs(sizes, spec.snapshots, speed)
     for one in named:
         combination = one.combination
         key = combination.combination_key()
         if key in planned:
             continue
         run = run_key(combination.run_settings())
-        if run not in work_of:
-            work_of[run], bytes_of[run], memory_of[run] = cost.of(combination)
+        if run not in cost_of:
+            cost_of[run] = costs.of(combination)
         planned[key] = PlannedCombination(
-            combination=combination, content_name=one.content.name, style_name=one.style_name, work=work_of[run]
+            combination=combination, content_name=one.content.name, style_name=one.style_name, work=cost_of[run].work
         )
-    states = states_of(list(work_of))
-    reused = {key for key in work_of if states.get(key) in ("done", "diverged")}
-    remaining = sum(value for key, value in work_of.items() if key not in reused)
-    to_run = len(work_of) - len(reused)
-    seconds_all = remaining / speed.rate
+    states = states_of(list(cost_of))
+    left = [one for key, one in cost_of.items() if states.get(key) not in ("done", "diverged")]
+    worker_seconds = sum(one.seconds for one in left)
+    hours = worker_seconds / 3600
+    basis = next((basis for basis in BASES if any(one.basis == basis for one in left)), "guess")
     return Plan(
         name=spec.name,
         planned=tuple(planned.values()),
         combinations=len(planned),
-        runs=len(work_of),
-        reused=len(reused),
-        to_run=to_run,
-        work=remaining,
-        seconds=seconds_all / max(1, min(speed.slots, to_run)),
-        seconds_per_run=seconds_all / to_run if to_run else 0.0,
-        bytes=int(sum(needed for key, needed in bytes_of.items() if key not in reused)),
-        memory=max((needed for key, needed in memory_of.items() if key not in reused), default=0),
+        runs=len(cost_of),
+        reused=len(cost_of) - len(left),
+        to_run=len(left),
+        work=sum(one.work for one in left),
+        seconds=makespan((one.seconds for one in left), speed.slots),
+        seconds_per_run=worker_seconds / len(left) if left else 0.0,
+        bytes=int(sum(one.bytes for one in left)),
+        memory=max((one.memory for one in left), default=0),
         slots=speed.slots,
-        measured=speed.measured,
+        measured=basis != "guess",
+        basis=basis,
+        node=speed.node,
+        core_hours=hours * speed.cpus,
+        gpu_hours=hours * speed.gpus,
+        price=None if speed.price_per_hour is None else hours * speed.price_per_hour,
+        worker_memory=max((one.worker_memory for one in left if one.worker_memory is not None), default=None),
     )
 
 
+BASES = ("guess", "runs", "calibration")
+"""What an estimate of time may rest on, the weakest first."""
 _COSTLY = ("recipe", "size", "size_by", "steps", "dtype", *NUMBERS)
 """The settings by which runs differ in their scales and their memory; what else may differ costs no work that is counted."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class _Cost:
-    """Work, bytes on disk and bytes of memory of a combination; most combinations of a grid cost the same, so the answers are kept."""
+    """Of one run. bytes: on disk."""
 
-    def __init__(self, sizes: Mapping[str, tuple[int, int]], snapshots: int | Sequence[int]) -> None:
+    work: float
+    seconds: float
+    basis: str
+    bytes: float
+    memory: int
+    worker_memory: int | None
+
+
+class _Costs:
+    """The cost of a combination; most combinations of a grid cost the same, so the answers are kept."""
+
+    def __init__(self, sizes: Mapping[str, tuple[int, int]], snapshots: int | Sequence[int], speed: Speed) -> None:
         self._sizes = sizes
         self._snapshots = snapshots
-        self._known: dict[tuple[object, ...], tuple[float, float, int]] = {}
+        self._speed = speed
+        self._known: dict[tuple[object, ...], _Cost] = {}
 
-    def of(self, combination: Combination) -> tuple[float, float, int]:
+    def of(self, combination: Combination) -> _Cost:
         settings, layers = combination.settings, combination.layers
         deepest = deepest_layer(settings.network, dict(layers.content), dict(layers.style))
-        height, width = self._sizes[combination.content]
-        key = (settings.network, deepest, height, width, *(getattr(settings, name) for name in _COSTLY))
+        size = self._sizes[combination.content]
+        key = (settings.network, deepest, size, len(combination.regions), *(getattr(settings, name) for name in _COSTLY))
         if key not in self._known:
-            recipe = Recipe.of(vars(settings))
-            pictures = [fitted(height, width, recipe.long_side(height, width)), *self._kept(recipe, height, width)]
-            needed = sum(BYTES_PER_PIXEL * rows * columns + BYTES_PER_RUN for rows, columns in pictures)
-            memory = peak_bytes(settings.network, deepest, (height, width), recipe, settings.dtype)  # type: ignore[arg-type]
-            self._known[key] = work(settings.network, deepest, height, width, recipe), needed, memory
+            self._known[key] = self._cost(combination, deepest, size)
         return self._known[key]
+
+    def _cost(self, combination: Combination, deepest: str, size: tuple[int, int]) -> _Cost:
+        settings = combination.settings
+        recipe = Recipe.of(vars(settings))
+        scales = work_of_scales(settings.network, deepest, size, recipe, max(1, len(combination.regions)))
+        kind = settings.network, settings.recipe, settings.dtype
+        pictures = [fitted(*size, recipe.long_side(*size)), *self._kept(recipe, *size)]
+        return _Cost(
+            work=sum(steps * work for steps, work in scales),
+            seconds=self._speed.seconds(kind, scales),
+            basis=self._speed.basis(kind),
+            bytes=sum(BYTES_PER_PIXEL * rows * columns + BYTES_PER_RUN for rows, columns in pictures),
+            memory=peak_bytes(settings.network, deepest, size, recipe, settings.dtype),  # type: ignore[arg-type]
+            worker_memory=self._speed.memory(kind, scales),
+        )
 
     def _kept(self, recipe: Recipe, height: int, width: int) -> list[tuple[int, int]]:
         """(height, width) of every snapshot."""

@@ -3,6 +3,7 @@
 Caches live as long as the process: each network is built once, targets and yardstick anchors are computed once.
 """
 
+import contextlib
 import platform
 import resource
 import socket
@@ -10,6 +11,7 @@ import sys
 from collections import OrderedDict
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Final
 
 import torch
@@ -75,6 +77,11 @@ def device_of(request: RunRequest) -> str:
     return "cuda"
 
 
+def gpus() -> int:
+    """How many this process sees."""
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
 def device_name(device: str) -> str:
     """'cpu x86_64', or 'cuda' and the name of the GPU."""
     return f"cuda {torch.cuda.get_device_name()}" if device == "cuda" else f"cpu {platform.machine()}"
@@ -94,6 +101,12 @@ def peak_memory(on_gpu: int | None) -> int:
         return on_gpu
     scale = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
+
+
+def forget_peak() -> None:
+    """Begin to count this process's peak of memory anew, where the system can (Linux)."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sweep.axes import is_number
 from sweep.combination import MAX_REGIONS, Regions, Weights, canonical_regions, mean_shares, normalised_weights
 from sweep.errors import SpecError
 from sweep.pictures import is_text, resolve
-from sweep.yaml_file import Key, YamlFile, short
+from sweep.yaml_file import Key, YamlFile, is_number, short
 
 CONTENT = "{content}"
 """In a mask's path: the photograph's name without its suffix."""
@@ -106,22 +105,26 @@ def _mask_name(mask: str) -> str:
     return path.name
 
 
-def read_styles(file: YamlFile, entries: list[Any], contents: Iterable[Path], folder: Path) -> tuple[Style, ...]:
-    """Every style of a sweep once. contents: the photographs, as each needs its masks; folder: where relative paths begin.
+def check_masks(pairs: Iterable[tuple[Path, Style]]) -> None:
+    """That every photograph has the masks of the styles it meets.
 
     Raises:
-        SpecError: an entry is none of what is allowed, or names a file that is not there.
+        SpecError: one is not there.
     """
-    photographs = list(contents)
-    found: dict[Style, None] = {}
-    for index, entry in enumerate(entries):
-        found |= dict.fromkeys(_styles_of(file, ("style", index), entry, folder))
-    for region in (region for style in found for region in style.regions):
+    contents: dict[MaskedBlend, list[Path]] = {}
+    for content, style in pairs:
+        for region in style.regions:
+            contents.setdefault(region, []).append(content)
+    for region, photographs in contents.items():
         _check_masks_are_there(region, photographs)
-    return tuple(found)
 
 
-def _styles_of(file: YamlFile, key: Key, entry: Any, folder: Path) -> Iterator[Style]:
+def styles_of(file: YamlFile, key: Key, entry: Any, folder: Path) -> Iterator[Style]:
+    """The styles that one entry means. folder: where relative paths begin.
+
+    Raises:
+        SpecError: it is none of what is allowed, or names a file that is not there.
+    """
     if isinstance(entry, str):
         yield from (Blend(paths=((path, 1.0),)) for path in resolve(file, key, entry, folder))
     elif isinstance(entry, dict) and "regions" in entry and not is_number(entry["regions"]):  # a number: a picture's share

@@ -6,44 +6,76 @@ import time
 import traceback
 from collections.abc import Generator, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
 
 from sweep import process
 from sweep.errors import InputError, StylesweepError, SurroundingsError
-from sweep.events import Diverged, Event, Failed, Finished, PictureFile, Progress, Snapshot, Started
-from sweep.request import Inputs, RunRequest, picture_side, problem_of, style_shares
+from sweep.events import Checkpoint, Diverged, Event, Failed, Finished, PictureFile, Preview, Progress, Snapshot, Started, Stopped
+from sweep.pacing import AttemptKey, Pace, StopAsked
+from sweep.problem import problem_of, style_shares
+from sweep.request import Inputs, RunRequest, picture_side
 from sweep.transfer import yardsticks
 from sweep.transfer.cost import peak_bytes
 from sweep.transfer.images import encode_png, encode_thumbnail, mean_colour
 from sweep.transfer.networks import Features
 from sweep.transfer.presets import deepest_layer
 from sweep.transfer.problem import Problem
-from sweep.transfer.stylize import News, Outcome, Shot, check_problem, pack_key, stylize_pack
+from sweep.transfer.stylize import (
+    Along,
+    News,
+    Outcome,
+    Saved,
+    Shot,
+    State,
+    UnusableState,
+    View,
+    check_problem,
+    opened,
+    pack_key,
+    stylize_pack,
+)
 
 __all__ = ["Inputs", "RunRequest", "failure", "run"]
+
+PREVIEW_SIDE = 384
+"""Long side of a preview, in pixels."""
+
+
+def _nobody() -> frozenset[AttemptKey]:
+    return frozenset()
 
 
 @dataclass(eq=False)
 class _Member:
-    """A request under way. notes: what had to be done differently to get it through; for the attempt's record."""
+    """A request under way. saved: where it goes on from. notes: what had to be done differently to get it through; for the record."""
 
     request: RunRequest
     problem: Problem
     features: Features
     device: str
     began: float
+    saved: Saved | None = None
     notes: list[str] = field(default_factory=list)
     freed: bool = False  # everything that was cached was dropped for it
     ended: bool = False
 
+    @property
+    def key(self) -> AttemptKey:
+        return self.request.run_key, self.request.attempt
 
-def run(requests: Sequence[RunRequest], inputs: Inputs) -> Iterator[Event]:
-    """Optimise each request and tell of it: Started, Progress and Snapshots, then one of Finished, Diverged or Failed.
 
-    Those that make one pack (stylize.pack_key) go through the network together: that fills a GPU with small pictures. The failure
-    of one leaves the others alone. A pack that does not fit into memory goes on in halves. Closing the iterator stops all.
+def run(requests: Sequence[RunRequest], inputs: Inputs, stop: StopAsked = _nobody) -> Iterator[Event]:
+    """Optimise each request and tell of it: Started, what happens on the way, then one of Finished, Diverged, Failed or Stopped.
+
+    On the way: Progress, Snapshots; a Preview every few seconds, and Checkpoints of a long run (see pacing). A request with a
+    start_step goes on from its state; where that cannot be used it begins again, with a second Started and a note that say so.
+
+    Those that make one pack (stylize.pack_key, and one scale to go on at) go through the network together: that fills a GPU with
+    small pictures. The failure of one leaves the others alone. A pack that does not fit into memory goes on in halves.
+    `stop` is asked between steps: an attempt that it names leaves its pack. Closing the iterator stops all.
     """
     packs: dict[Hashable, list[_Member]] = {}
     for request in requests:
@@ -52,12 +84,15 @@ def run(requests: Sequence[RunRequest], inputs: Inputs) -> Iterator[Event]:
             torch.set_num_threads(request.threads)
             yield _started(request, device)
             member = _member(request, inputs, device)
-            packs.setdefault((device, request.threads, id(member.features), pack_key(member.problem)), []).append(member)
+            if request.start_step and member.saved is None:
+                yield replace(_started(request, device), start_step=0)
+            at = member.saved and member.saved.scale
+            packs.setdefault((device, request.threads, id(member.features), pack_key(member.problem), at), []).append(member)
         except Exception as error:
             yield failure(request, error)
     for members in packs.values():
         torch.set_num_threads(members[0].request.threads)
-        yield from _run_pack(members, inputs)
+        yield from _run_pack(members, inputs, stop)
 
 
 def _started(request: RunRequest, device: str) -> Started:
@@ -68,6 +103,7 @@ def _started(request: RunRequest, device: str) -> Started:
         pid=os.getpid(),
         device=process.device_name(device),
         versions=process.versions(),
+        start_step=request.start_step,
     )
 
 
@@ -77,11 +113,26 @@ def _member(request: RunRequest, inputs: Inputs, device: str) -> _Member:
     settings = request.settings.settings
     features = process.features_of(settings.network, settings.network_hash, inputs, device)
     check_problem(features, problem)
-    return _Member(request, problem, features, device, began)
+    member = _Member(request, problem, features, device, began)
+    if request.start_step:
+        _take_up(member, inputs)
+    return member
 
 
-def _run_pack(members: Sequence[_Member], inputs: Inputs) -> Iterator[Event]:
-    trouble = yield from _try_pack(members, inputs)
+def _take_up(member: _Member, inputs: Inputs) -> None:
+    """Go on from the request's state, if it is there and sound; else from the beginning, with a note."""
+    step = member.request.start_step
+    try:
+        member.saved = opened(inputs.checkpoint(member.request.run_key), member.problem)
+    except (UnusableState, SurroundingsError, OSError) as error:
+        member.notes.append(f"It was to go on from step {step}, but began again: {str(error).rstrip('.')}.")
+        return
+    if member.request.settings.settings.recipe == "gatys":
+        member.notes.append(f"It went on from step {step}; there the history of L-BFGS began anew.")
+
+
+def _run_pack(members: Sequence[_Member], inputs: Inputs, stop: StopAsked) -> Iterator[Event]:
+    trouble = yield from _try_pack(members, inputs, stop)
     left = [member for member in members if not member.ended]
     if trouble is None or not left:
         return
@@ -101,7 +152,7 @@ def _run_pack(members: Sequence[_Member], inputs: Inputs) -> Iterator[Event]:
     else:
         parts = [[member] for member in left]  # whose fault it was shows when each is alone
     for part in parts:
-        yield from _run_pack(part, inputs) if part else ()
+        yield from _run_pack(part, inputs, stop) if part else ()
 
 
 @dataclass(frozen=True)
@@ -110,13 +161,23 @@ class _Trouble:
     failures: list[Failed]
 
 
-def _try_pack(members: Sequence[_Member], inputs: Inputs) -> Generator[Event, None, _Trouble | None]:
+def _try_pack(members: Sequence[_Member], inputs: Inputs, stop: StopAsked) -> Generator[Event, None, _Trouble | None]:
     """Run a pack; what ended it before its time, without the exception: that would hold on to every tensor of the pack."""
     first = members[0]
-    problems, snapshots = [member.problem for member in members], [member.request.snapshots for member in members]
+    pace = Pace([member.key for member in members], stop)
+    snapshots, states = [member.request.snapshots for member in members], [member.saved for member in members]
+    along = Along(snapshots=snapshots, states=states, companion=pace)
+    problems = [member.problem for member in members]
     try:
-        for place, news in stylize_pack(first.features, problems, process.targets(), first.device, snapshots):
-            yield _event(members[place], news, len(members), inputs)
+        for place, news in stylize_pack(first.features, problems, process.targets(), first.device, along):
+            member = members[place]
+            if isinstance(news, Outcome):
+                yield _end(member, news, len(members), inputs)
+            elif isinstance(news, State) and news.left:
+                member.ended = True
+                yield _stopped(member, news, pace.worth_keeping(place))
+            else:
+                yield _event(member.request, news)
     except Exception as error:
         failures = [failure(member.request, error) for member in members if not member.ended]
         if not process.is_out_of_memory(error):
@@ -142,18 +203,32 @@ def _too_large(member: _Member) -> str:
     )
 
 
-def _event(member: _Member, news: News, together: int, inputs: Inputs) -> Event:
-    """What the optimiser told of a member, as an event. `together`: how many shared its time."""
+def _event(request: RunRequest, news: News) -> Event:
+    """What the optimiser told on the way of a run, as an event."""
+    this: dict[str, Any] = {"run_key": request.run_key, "attempt": request.attempt}
+    if isinstance(news, Shot):  # without a recipe in its file: that would make the finished picture, not this one
+        return Snapshot(step=news.step, picture=_picture_file(news.pixels, {}), **this)
+    if isinstance(news, View):
+        return Preview(step=news.step, picture=encode_thumbnail(news.pixels, PREVIEW_SIDE), **this)
+    if isinstance(news, State):
+        assert news.data is not None, "no state is wished for before the first step"
+        return Checkpoint(step=news.step, state=news.data, **this)
+    assert isinstance(news, list)
+    return Progress(points=tuple(news), **this)  # also without points: a sign of life, and where a back end here gets its turn
+
+
+def _stopped(member: _Member, state: State, worth_keeping: bool) -> Stopped:
     request = member.request
-    if isinstance(news, Shot):
-        return _snapshot(request, news)
-    if not isinstance(news, Outcome):  # also without points: a sign of life, and where a back end in this process gets its turn
-        return Progress(run_key=request.run_key, attempt=request.attempt, points=tuple(news))
+    return Stopped(run_key=request.run_key, attempt=request.attempt, step=state.step, state=state.data if worth_keeping else None)
+
+
+def _end(member: _Member, outcome: Outcome, together: int, inputs: Inputs) -> Event:
+    """The end of a run. `together`: how many shared its time."""
     member.ended = True
     try:
-        return _ending(member, news, (time.monotonic() - member.began) / together, inputs)
+        return _ending(member, outcome, (time.monotonic() - member.began) / together, inputs)
     except Exception as error:  # of this one alone: measuring, encoding
-        return failure(request, error)
+        return failure(member.request, error)
 
 
 def _ending(member: _Member, outcome: Outcome, seconds: float, inputs: Inputs) -> Event:
@@ -189,11 +264,6 @@ def _ending(member: _Member, outcome: Outcome, seconds: float, inputs: Inputs) -
         peak_memory=process.peak_memory(outcome.peak_bytes),
         notes=tuple(member.notes),
     )
-
-
-def _snapshot(request: RunRequest, shot: Shot) -> Snapshot:
-    """Without a recipe in its file: that would make the finished picture, not this one."""
-    return Snapshot(run_key=request.run_key, attempt=request.attempt, step=shot.step, picture=_picture_file(shot.pixels, {}))
 
 
 def _picture_file(pixels: np.ndarray, text: Mapping[str, str]) -> PictureFile:

@@ -1,5 +1,6 @@
 """Reading a YAML file that a stranger may have written: no code, no aliases, no duplicate keys, bounded size."""
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,16 @@ def read_yaml(path: Path) -> YamlFile:
         raise SpecError(f"{path} is not UTF-8 text; a sweep is described by a YAML file, as in examples/demo.yaml.") from error
     except OSError as error:
         raise SpecError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a finite int or float; True and False are none, nor is a whole number too large for a float."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def dotted(key: Key) -> str:

@@ -42,7 +42,7 @@ def beside_the_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("example", [path.relative_to(ROOT) for path in EXAMPLES], ids=str)
 def test_every_example_can_be_planned(beside_the_demo: Path, example: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from sweep.cli.running import plan
+    from sweep.cli.planning import plan
 
     plan(beside_the_demo / example, beside_the_demo / "none", as_json=False)
     said = capsys.readouterr().out

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from sweep import __version__
+from sweep.cli import commands_cluster, commands_keeping
+from sweep.cli.options import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption
 from sweep.cli.wording import printable
 from sweep.errors import InputError, Interrupted, StylesweepError
 
@@ -19,12 +21,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-WorkspaceOption = Annotated[
-    Path,
-    typer.Option("--workspace", "-w", envvar="STYLESWEEP_WORKSPACE", help="The folder that holds the results.", show_default=True),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-DEFAULT_WORKSPACE = Path("stylesweep-workspace")
+SweepName = Annotated[str, typer.Argument(help="The sweep's name.")]
+SweepOrRun = Annotated[str, typer.Argument(metavar="SWEEP|RUN", help="A sweep's name, or a run key or its beginning.")]
 Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="The sweep's YAML file.")]
 
 
@@ -46,9 +44,9 @@ def plan(
     json: JsonOption = False,
 ) -> None:
     """Show what a sweep would run: combinations, runs shared and reused, time and disk. Runs nothing."""
-    from sweep.cli import running
+    from sweep.cli import planning
 
-    running.plan(spec, workspace, as_json=json)
+    planning.plan(spec, workspace, as_json=json)
 
 
 @app.command()
@@ -61,12 +59,48 @@ def run(
     json: JsonOption = False,
     extend: Annotated[bool, typer.Option("--extend", help="Add a rather different file to the sweep of that name.")] = False,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="When another process drives the workspace: wait and watch.")] = True,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Run a large sweep without asking.")] = False,
+    max_hours: Annotated[float | None, typer.Option(help="Pause the sweep after so many hours; run again goes on.")] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="Pause the sweep when so much is spent, by resources.price_per_hour of its file.")
+    ] = None,
+    log: Annotated[bool, typer.Option("--log", hidden=True, help="Progress as the JSON lines that `attach` reads.")] = False,
 ) -> None:
     """Run a sweep, or resume it: what is done already is never run again."""
     from sweep.cli import running
 
-    options = running.RunOptions(workspace=workspace, address=address, as_json=json, extend=extend, follow=follow)
+    options = running.RunOptions(
+        workspace=workspace,
+        address=address,
+        as_json=json,
+        extend=extend,
+        follow=follow,
+        log=log,
+        yes=yes,
+        max_hours=running.limit("--max-hours", max_hours),
+        max_cost=running.limit("--max-cost", max_cost),
+    )
     raise typer.Exit(running.run(spec, options))
+
+
+@app.command()
+def calibrate(
+    spec: Annotated[Path | None, typer.Argument(metavar="[SPEC]", help="A sweep's YAML file: only what it needs is measured.")] = None,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    network: Annotated[str | None, typer.Option(help="One network; without it, those that the sweep uses or that are here.")] = None,
+    sizes: Annotated[str, typer.Option(help="Long sides of the picture in pixels, as 128,256.")] = "",
+    address: Annotated[
+        str, typer.Option(help="`local` measures this machine; `auto` or host:port every kind of node of a Ray cluster.")
+    ] = "local",
+    json: JsonOption = False,
+) -> None:
+    """Measure what a step costs here, so that `plan` knows how long a sweep takes."""
+    from sweep.cli import calibrating
+
+    options = calibrating.CalibrateOptions(
+        workspace=workspace, network=network, sizes=calibrating.read_sizes(sizes), address=address, as_json=json
+    )
+    calibrating.calibrate(spec, options)
 
 
 @app.command()
@@ -74,11 +108,12 @@ def status(
     sweep: Annotated[str | None, typer.Argument(help="The sweep's name; all sweeps without it.")] = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     json: JsonOption = False,
+    everything: Annotated[bool, typer.Option("--all", help="Archived sweeps too.")] = False,
 ) -> None:
     """Show where the sweeps stand."""
     from sweep.cli import showing
 
-    showing.status(sweep, workspace, as_json=json)
+    showing.status(sweep, workspace, as_json=json, archived=everything)
 
 
 @app.command()
@@ -110,6 +145,42 @@ def retry(
     from sweep.cli import showing
 
     showing.retry(what, workspace)
+
+
+@app.command()
+def pause(sweep: SweepName, workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:
+    """Stop a sweep for a while: nothing of it starts, and what runs stops at its next step and goes on from there later."""
+    from sweep.cli import steering
+
+    steering.pause(sweep, workspace)
+
+
+@app.command()
+def resume(sweep: SweepName, workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:
+    """Go on with a sweep that was paused or cancelled."""
+    from sweep.cli import steering
+
+    steering.resume(sweep, workspace)
+
+
+@app.command()
+def cancel(what: SweepOrRun, workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:
+    """Give up what is left of a sweep, or one run. What is done stays, and so do runs that another sweep wants."""
+    from sweep.cli import steering
+
+    steering.cancel(what, workspace)
+
+
+@app.command()
+def priority(
+    what: SweepOrRun,
+    value: Annotated[int, typer.Argument(metavar="N", help="Higher ones start first; 0 unless told. Give a negative one after `--`.")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+) -> None:
+    """Say what starts first: a sweep before others, or a run before all sweeps."""
+    from sweep.cli import steering
+
+    steering.priority(what, value, workspace)
 
 
 @app.command()
@@ -186,6 +257,9 @@ def samples(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to
 
     write_samples(folder, lambda line: typer.echo(line, err=True))
 
+
+app.registered_commands += commands_keeping.app.registered_commands
+app.registered_commands += commands_cluster.app.registered_commands
 
 weights_app = typer.Typer(help="Networks and their weights.", no_args_is_help=True)
 app.add_typer(weights_app, name="weights")

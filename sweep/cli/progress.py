@@ -1,4 +1,4 @@
-"""Who is told how a sweep goes: a progress bar on a terminal, plain lines in a log, JSON lines for machines."""
+"""Who is told how a sweep goes: a live line on a terminal, plain lines in a log, JSON lines for machines."""
 
 import json
 import sys
@@ -9,111 +9,145 @@ from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Column
 
 from db import queries
 from db.store import ClaimedRun
 from db.workspace import Workspace
 from sweep import events
+from sweep.cli.standing import FromOutside, Standing
+from sweep.cli.tally import Tally
 from sweep.cli.wording import amount_of_time, printable
 from sweep.plan import Plan
 
 FOLLOW_SECONDS = 1.0
+LOG_SECONDS = 60.0
+"""How often a log file gets a line on how the sweep stands."""
+JSON_SECONDS = 5.0
+JOB_SECONDS = 2.0
+"""How often, at most, a job's log is told how the sweep stands."""
+BAR, NAME = 16, 16
+"""Columns of the live line for the bar, and at most for the sweep's name."""
 
 
-class _Bar:
-    """One live line: runs done, time left, losses of the newest steps; on a log file, nothing."""
+class Line:
+    """One live line: a bar, and as much of the standing as the terminal's width holds; in a log file, a plain line a minute."""
 
-    def __init__(self, name: str, total: int, done: int) -> None:
+    def __init__(self, name: str) -> None:
         # No markup and no emoji: names of files and texts of errors are shown as they are, '[/dev/null]' and ':no_entry:' too.
         self.console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-        words = [TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[news]}")]
-        columns = (words[0], BarColumn(24), MofNCompleteColumn(), words[1])
-        self.progress = Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
-        self.task = self.progress.add_task(name, total=total, completed=done, news="")
+        self._name = name if len(name) <= NAME else f"{name[: NAME - 1]}…"
+        text = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="crop"))
+        self._progress = Progress(BarColumn(BAR), text, console=self.console, transient=True, disable=not self.console.is_terminal)
+        self._task = self._progress.add_task(self._name, total=None)
+        self._logged = time.monotonic()
 
     def __enter__(self) -> Self:
-        self.progress.start()
+        self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.progress.stop()
+        self._progress.stop()
 
-    def show(self, done: int, news: str) -> None:
-        self.progress.update(self.task, completed=done, news=news)
+    def show(self, standing: Standing) -> None:
+        if self.console.is_terminal:
+            room = self.console.width - BAR - len(self._name) - 4
+            self.tell(standing.settled, standing.runs, standing.line(room))
+        elif time.monotonic() - self._logged >= LOG_SECONDS:
+            self._logged = time.monotonic()
+            self.console.print(f"{self._name}: {', '.join(standing.parts())}", soft_wrap=True)
+
+    def tell(self, done: int, runs: int, news: str) -> None:
+        """The live line, from what another process says of its standing."""
+        self._progress.update(self._task, completed=done, total=runs, description=f"{self._name}  {news}")
+
+
+class LogLine:
+    """In place of the live line, in a log that another machine follows (`attach`): JSON lines, few enough for a weekend."""
+
+    def __init__(self, name: str) -> None:
+        self.console = self
+        self._name = name
+        self._told: dict[str, Any] = {}
+        self._newest: dict[str, Any] = {}
+        self._next = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._tell()
+
+    def print(self, text: str, **_: object) -> None:
+        """A line that stays."""
+        print(json.dumps({"line": text}), flush=True)
+
+    def show(self, standing: Standing) -> None:
+        """Where it stands: when that has changed, and at most every other second."""
+        parts = ", ".join(standing.parts())
+        self._newest = {"sweep": self._name, "done": standing.settled, "runs": standing.runs, "news": parts}
+        if time.monotonic() >= self._next:
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._newest != self._told:
+            self._told, self._next = self._newest, time.monotonic() + JOB_SECONDS
+            print(json.dumps(self._told), flush=True)
 
 
 class Terminal:
-    """Shows a sweep that this process drives. Runs of other sweeps of the workspace are counted in as they come."""
+    """Shows what this process drives: a line for each run that has ended, and the live line."""
 
-    def __init__(self, workspace: Workspace, made: Plan) -> None:
-        self._workspace = workspace
-        self._total_work = made.work
-        self._done_work = 0.0
-        self._done, self._total = made.reused, made.runs
-        self._seconds_planned = made.seconds
-        self._began = time.monotonic()
-        self._last: dict[str, events.LossPoint] = {}
-        self._bar = _Bar(made.name, made.runs, made.reused)
+    def __init__(self, workspace: Workspace, made: Plan, line: "type[Line] | type[LogLine]" = Line) -> None:
+        self._tally = Tally(workspace, made)
+        self._line = line(made.name)
 
     def __enter__(self) -> Self:
-        self._bar.__enter__()
+        self._line.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._bar.__exit__(kind, error, trace)
+        self._line.__exit__(kind, error, trace)
 
     def event(self, run: ClaimedRun, event: events.Event, state: str) -> None:
         """Count it, and print a line for what has ended."""
-        if isinstance(event, events.Progress):
-            self._last[event.run_key] = event.points[-1]
-            return
-        if isinstance(event, events.Started):
-            if event.device.startswith("cpu") and run.resources.get("gpus"):
-                self._bar.console.print(f"{run.run_key[:11]} asked for a GPU, but torch finds none on {event.node}: it runs on the CPU.")
-            return
-        if isinstance(event, events.Snapshot):
-            return
-        self._last.pop(event.run_key, None)
-        if state == "queued":
-            self._bar.console.print(f"{run.run_key[:11]} {_title(run)}: {getattr(event, 'error', '')}; it is queued again.", soft_wrap=True)
-            return
-        self._done += 1
-        self._total = max(self._total, self._done)
-        self._done_work += run.work
-        self._bar.console.print(self._line(run, event, state), soft_wrap=True)
+        self._tally.event(run, event, state)
+        if isinstance(event, events.Started) and event.device.startswith("cpu") and run.resources.get("gpus"):
+            self._print(f"{run.run_key[:11]} asked for a GPU, but torch finds none on {event.node}: it runs on the CPU.")
+        elif isinstance(event, events.Stopped):
+            self._print(f"{run.run_key[:11]} {_title(run)}: stopped after step {event.step}, as asked.")
+        elif isinstance(event, events.Failed | events.Crashed) and state == "queued":
+            self._print(f"{run.run_key[:11]} {_title(run)}: {event.error}; it is queued again.")
+        elif isinstance(event, events.Finished | events.Diverged | events.Failed | events.Crashed):
+            self._print(f"[{self._tally.settled}/{self._tally.runs}] {run.run_key[:11]} {_title(run)}: {_ending(event, state)}")
 
     def tick(self, in_flight: int) -> None:
         """Redraw the live line."""
-        self._bar.show(self._done, self._news())
+        self._line.show(self._tally.standing())
 
-    def _news(self) -> str:
-        left = f"{amount_of_time(self._seconds_left())} left" if self._total_work else ""
-        newest = max(self._last.values(), key=lambda point: point.step, default=None)
-        if newest is None:
-            return left
-        running = f"{len(self._last)} running, step {newest.step} at {newest.size} px"
-        return f"{left}  {running}, content {newest.content_loss:.3f}, style {newest.style_loss:.3f}"
+    def remark(self, sentence: str) -> None:
+        """A line of its own."""
+        self._print(printable(sentence))
 
-    def _seconds_left(self) -> float:
-        """From the pace of this session; from the plan while nothing is done."""
-        elapsed = time.monotonic() - self._began
-        if self._done_work == 0:
-            return max(0.0, self._seconds_planned - elapsed)
-        return max(0.0, self._total_work - self._done_work) * elapsed / self._done_work
+    def _print(self, line: str) -> None:
+        self._line.console.print(line, soft_wrap=True)
 
-    def _line(self, run: ClaimedRun, event: events.Event, state: str) -> str:
-        counted = f"[{self._done}/{self._total}]"
-        if isinstance(event, events.Finished):
-            balance = event.yardsticks.get("balance")
-            measured = f"balance {balance:.3f}" if balance is not None else "no balance"
-            return f"{counted} {run.run_key[:11]} {_title(run)}: {amount_of_time(event.seconds)}, {measured}"
-        what = f"diverged after step {event.step}" if isinstance(event, events.Diverged) else f"{state}: {getattr(event, 'error', '')}"
-        return f"{counted} {run.run_key[:11]} {_title(run)}: {what}"
+
+def _ending(event: events.Event, state: str) -> str:
+    if isinstance(event, events.Finished):
+        balance = event.yardsticks.get("balance")
+        return f"{amount_of_time(event.seconds)}, {f'balance {balance:.3f}' if balance is not None else 'no balance'}"
+    return f"diverged after step {event.step}" if isinstance(event, events.Diverged) else f"{state}: {getattr(event, 'error', '')}"
 
 
 class JsonLines:
-    """One JSON object per event on standard output."""
+    """One JSON object per event on standard output, and every few seconds one on how the sweep stands."""
+
+    def __init__(self, workspace: Workspace, made: Plan) -> None:
+        self._tally = Tally(workspace, made)
+        self._name = made.name
+        self._stood = time.monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -122,16 +156,29 @@ class JsonLines:
         return None
 
     def event(self, run: ClaimedRun, event: events.Event, state: str) -> None:
-        """Everything but the pictures' bytes."""
+        """Everything but the pictures and states, which are bytes."""
+        self._tally.event(run, event, state)
         said: dict[str, Any] = {"event": type(event).__name__.lower(), "sweep": run.sweep, "state": state}
         if isinstance(event, events.Progress):
             said |= {"run_key": event.run_key, "attempt": event.attempt, **asdict(event.points[-1])}
         else:
-            said |= {key: value for key, value in vars(event).items() if key != "picture"}
+            said |= {key: value for key, value in vars(event).items() if key not in ("picture", "state")}
         print(json.dumps(said, default=dict), flush=True)
 
     def tick(self, in_flight: int) -> None:
-        """Nothing."""
+        """How it stands, now and then."""
+        if time.monotonic() - self._stood >= JSON_SECONDS:
+            self._stood = time.monotonic()
+            print_standing(self._name, self._tally.standing())
+
+    def remark(self, sentence: str) -> None:
+        """An event of its own."""
+        print(json.dumps({"event": "remark", "text": sentence}), flush=True)
+
+
+def print_standing(name: str, standing: Standing) -> None:
+    """One JSON line on standard output."""
+    print(json.dumps({"event": "standing", "sweep": name, **standing.as_json()}), flush=True)
 
 
 def _title(run: ClaimedRun) -> str:
@@ -139,27 +186,26 @@ def _title(run: ClaimedRun) -> str:
     return printable(f"{run.names[run.settings.content]} x {style}, alpha {run.alpha:.4g}, beta {run.beta:.4g}, {run.layers}")
 
 
-def follow(workspace: Workspace, name: str, stop: Callable[[], bool]) -> None:
+def follow(
+    workspace: Workspace, name: str, stop: Callable[[], bool], *, as_json: bool = False, kind: "type[Line] | type[LogLine]" = Line
+) -> None:
     """Show a sweep that another process drives, until it is settled or that driver is gone."""
-    first = True
-    bar: _Bar | None = None
-    try:
+    outside: FromOutside | None = None
+    told = 0.0
+    with kind(name) as line:
         while not stop():
             with workspace.reader().connect() as connection:
                 row = queries.sweep_named(connection, name)
                 driver = queries.driver(connection)
-            if first:
-                bar = _Bar(name, row.runs, row.settled)
-                bar.__enter__()
-                first = False
-            assert bar is not None
-            bar.show(row.settled, ", ".join(f"{number} {state}" for state, number in row.states.items()))
-            if row.settled == row.runs:
+                outside = outside or FromOutside(row.id)
+                standing = outside.look(connection)
+            line.show(standing)
+            if as_json and time.monotonic() - told >= JSON_SECONDS:
+                told = time.monotonic()
+                print_standing(name, standing)
+            if standing.settled == standing.runs or row.state == "cancelled" or row.reason is not None:
                 return
             if driver is None:
                 print("the driver has ended; this process takes over.", file=sys.stderr)
                 return
             time.sleep(FOLLOW_SECONDS)
-    finally:
-        if bar is not None:
-            bar.__exit__()

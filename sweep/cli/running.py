@@ -1,155 +1,62 @@
-"""`plan` and `run`: from a YAML file to recorded results."""
+"""`run`: from a YAML file to recorded results."""
 
 import gc
 import json
-import os
+import math
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from db import drivers, queries
+from db import drivers, queries, spending, steering
 from db.engine import storage_errors
 from db.store import Store
 from db.sweeps import SweepRecord, record_inputs, record_sweep
 from db.workspace import Workspace, open_workspace
-from sweep.cli.progress import JsonLines, Terminal, follow
-from sweep.cli.wording import amount_of_bytes, amount_of_time, printable
+from sweep.cli.planning import check_address, describe, ensure_weights, is_large, plan_in, prepare
+from sweep.cli.progress import JsonLines, Line, LogLine, Terminal, follow
+from sweep.cli.wording import say
 from sweep.errors import InputError, Interrupted
-from sweep.inputs import InputFile, inspect_inputs
-from sweep.masks import inspect_masks
-from sweep.plan import CPU_RATE, GPU_RATE, Plan, Speed, make_plan, own_weights, picture_sizes
-from sweep.spec import SweepSpec, load_spec
-from sweep.transfer.presets import network_info
+from sweep.plan import Plan, own_weights
 
 if TYPE_CHECKING:
-    from sweep.driver import Backend
-
-WORKER_BYTES = 450_000_000
-"""Of a worker beside its run: Python, torch, the yardsticks' network and what is kept for other runs; measured with the demo's sweep."""
+    from sweep.backend import Backend
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """The options of `run`."""
+    """The options of `run`. yes: a large sweep needs no question. max_hours and max_cost: limits from now on; None is none."""
 
     workspace: Path
     address: str = "local"
     as_json: bool = False
     extend: bool = False
     follow: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prepared:
-    """A sweep that has been read and checked, with everything that planning it needs."""
-
-    spec: SweepSpec
-    files: Mapping[Path, InputFile]
-    network_hash: Mapping[tuple[str, Path | None], str]
-
-
-def prepare(path: Path) -> Prepared:
-    """Read the file, look at every picture once, identify the networks. Nothing is written.
-
-    Raises:
-        InputError: something in the file or a picture is wrong.
-    """
-    from sweep.transfer.weights import network_hash
-
-    spec = load_spec(path)
-    files = inspect_inputs(spec.content_and_style_paths())
-    files |= inspect_masks(spec, files)
-    for file in files.values():
-        for remark in file.remarks:
-            say(remark)
-    return Prepared(spec=spec, files=files, network_hash={pair: network_hash(*pair) for pair in spec.network_files()})
-
-
-def say(line: str) -> None:
-    """A message to the user; standard output is for answers."""
-    print(printable(line), file=sys.stderr, flush=True)
-
-
-def plan_in(prepared: Prepared, workspace: Workspace | None) -> Plan:
-    """Plan against what a workspace holds (None: nothing yet)."""
-    spec, files = prepared.spec, prepared.files
-    named = spec.combinations({path: file.sha256 for path, file in files.items()}, prepared.network_hash)
-    sizes = picture_sizes((file.sha256, file.width, file.height) for file in files.values())
-    slots = max(1, int((os.cpu_count() or 1) / spec.resources.cpus))
-    guess = GPU_RATE if spec.resources.gpus else CPU_RATE * spec.resources.cpus
-    if workspace is None:
-        return make_plan(spec, named, sizes, lambda _: {}, Speed(rate=guess, slots=slots, measured=False))
-    with workspace.reader().connect() as connection:
-        rate = queries.measured_rate(connection, spec.axes["network"].values[0], spec.axes["dtype"].values[0])
-        speed = Speed(rate=rate or guess, slots=slots, measured=rate is not None)
-        return make_plan(spec, named, sizes, lambda keys: queries.states_of(connection, keys), speed)
-
-
-def plan(path: Path, folder: Path, *, as_json: bool) -> None:
-    """`stylesweep plan`."""
-    prepared = prepare(path)
-    exists = (folder / "sweeps.db").is_file()
-    made = plan_in(prepared, open_workspace(folder, create=False) if exists else None)
-    if as_json:
-        numbers = {key: value for key, value in vars(made).items() if key not in ("planned", "name")}
-        print(json.dumps({"sweep": made.name, **numbers}))
-        return
-    print(describe(made, prepared.spec))
-
-
-def describe(made: Plan, spec: SweepSpec) -> str:
-    """A plan in words."""
-    need = "needs" if made.combinations == 1 else "need"
-    lines = [f"{made.name}: {_count(made.combinations, 'combination')} {need} {_count(made.runs, 'run')}"]
-    axes = [f"{len(spec.contents)} content", f"{len(spec.styles)} style"]
-    axes += [f"{len(axis.values)} {name}" for name, axis in spec.axes.items() if len(axis.values) > 1]
-    lines.append(f"  grid      {' x '.join(axes)}")
-    if made.runs < made.combinations:
-        shared = made.combinations - made.runs
-        who = f"{_count(shared, 'combination')} {'needs' if shared == 1 else 'need'}"
-        lines.append(f"  shared    {who} no run apart: equal beta/alpha, or a difference that changes no picture (a seed without noise)")
-    if made.reused:
-        lines.append(f"  reused    {made.reused} are done already in this workspace")
-    lines.append(f"  to run    {made.to_run}")
-    if made.to_run:
-        basis = "from runs made here" if made.measured else "a rough guess, nothing was measured here yet"
-        each = amount_of_time(made.seconds_per_run)
-        lines.append(f"  time      about {amount_of_time(made.seconds)} on {_count(made.slots, 'worker')}, {each} a run ({basis})")
-        lines.append(f"  disk      about {amount_of_bytes(made.bytes)}")
-        lines.append(f"  memory    up to {amount_of_bytes(made.memory)} a run{_too_much(made, spec)}")
-    return "\n".join(lines)
-
-
-def _too_much(made: Plan, spec: SweepSpec) -> str:
-    """Whether as many runs as work at once fit into this machine's memory. Of a GPU's or a cluster's nothing is known here."""
-    at_once = min(made.slots, made.to_run)
-    has = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    needs = at_once * (made.memory + WORKER_BYTES)
-    if spec.resources.gpus or needs <= has:
-        return ""
-    return (
-        f"; {_count(at_once, 'worker')} at once need {amount_of_bytes(needs)}, more than this machine has ({amount_of_bytes(has)}): "
-        "raise resources.cpus, so that fewer work at once, or lower size"
-    )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    yes: bool = False
+    max_hours: float | None = None
+    max_cost: float | None = None
+    log: bool = False
+    """Progress as the JSON lines that `attach` reads."""
 
 
 def run(path: Path, options: RunOptions) -> int:
     """`stylesweep run`: record the sweep, then drive the workspace or follow who does. Returns the exit code."""
     check_address(options.address)
     prepared = prepare(path)
+    if options.max_cost is not None and prepared.spec.resources.price_per_hour is None:
+        raise InputError(
+            f"--max-cost needs a price: {path} has no resources.price_per_hour, what one run's share of a machine costs an hour."
+        )
     ensure_weights(prepared.spec)
     workspace = open_workspace(options.workspace, create=True)
     made = plan_in(prepared, workspace)
     say(describe(made, prepared.spec))
+    if not options.yes:
+        _ask(made)
     store = Store(workspace.writer(), workspace.artifacts)
     spec = prepared.spec
     resources = spec.resources.model_dump() | {
@@ -158,14 +65,46 @@ def run(path: Path, options: RunOptions) -> int:
         "snapshots": spec.snapshots,
     }
     record = SweepRecord(
-        name=made.name, spec_text=prepared.spec.text, spec_path=str(path.absolute()), search_seed=None, resources=resources
+        name=made.name, spec_text=prepared.spec.text, spec_path=str(path.absolute()), search_seed=spec.search_seed, resources=resources
     )
     with storage_errors(workspace.url):
         record_inputs(store, (file.picture() for file in prepared.files.values()))
         record_sweep(store, record, made.planned, extend=options.extend)
+        activate(store, made.name)
+        deadline = None if options.max_hours is None else time.time() + 3600 * options.max_hours
+        spending.set_limits(store.engine, made.name, deadline, options.max_cost)
         del prepared
         settle(workspace, store, made, options)
     return conclude(workspace, made.name, options)
+
+
+def activate(store: Store, name: str) -> None:
+    """To run a sweep is to want it, however it was left: paused, cancelled or archived."""
+    with store.engine.begin() as connection:
+        steering.resume(connection, steering.sweep_id(connection, name))
+
+
+def limit(option: str, value: float | None) -> float | None:
+    """The value of an option that limits a sweep. Raises InputError for one that is not a positive number."""
+    if value is not None and not 0 < value < math.inf:
+        raise InputError(f"{option} {value:g} is no limit; give a number above 0.")
+    return value
+
+
+def _ask(made: Plan) -> None:
+    """A large sweep runs only when it is meant.
+
+    Raises:
+        InputError: it is not, or nobody can be asked.
+    """
+    large = is_large(made)
+    if large is None:
+        return
+    if not sys.stdin.isatty():
+        raise InputError(f"the sweep takes {large}, and nobody can be asked here whether that is meant; add --yes if it is.")
+    print(f"This takes {large}. Run it? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise InputError("nothing was recorded, and nothing runs.")
 
 
 def settle(workspace: Workspace, store: Store, made: Plan, options: RunOptions) -> None:
@@ -184,7 +123,7 @@ def settle(workspace: Workspace, store: Store, made: Plan, options: RunOptions) 
         if not options.follow:
             return
         with _stopping() as stop:
-            follow(workspace, made.name, stop)
+            follow(workspace, made.name, stop, as_json=options.as_json, kind=LogLine if options.log else Line)
             if stop():
                 raise Interrupted("no longer following; the sweep goes on in the other process.")
 
@@ -192,7 +131,8 @@ def settle(workspace: Workspace, store: Store, made: Plan, options: RunOptions) 
 def _is_settled(workspace: Workspace, name: str) -> bool:
     with workspace.reader().connect() as connection:
         row = queries.sweep_named(connection, name)
-    return row.settled == row.runs or row.state != "active"  # nobody drives what is paused or cancelled
+    # What a person has paused may be resumed any moment; what a limit or the circuit breaker has paused waits for more than that.
+    return row.settled == row.runs or row.state == "cancelled" or row.reason is not None
 
 
 def _drive(workspace: Workspace, store: Store, owner: str, made: Plan, options: RunOptions) -> None:
@@ -202,7 +142,7 @@ def _drive(workspace: Workspace, store: Store, owner: str, made: Plan, options: 
     try:
         with _interruptible():
             backend = make_backend(workspace, options.address)
-        watcher = JsonLines() if options.as_json else Terminal(workspace, made)
+        watcher = JsonLines(workspace, made) if options.as_json else Terminal(workspace, made, LogLine if options.log else Line)
         with _stopping() as stop, watcher:
             finished = Driver(store, backend, owner, watcher).drive(stop)
     except BaseException:
@@ -228,21 +168,6 @@ def _resign_quietly(store: Store, owner: str) -> None:
         say("stylesweep: what was running could not be queued again now; the next run of this command does that.")
 
 
-def check_address(address: str) -> None:
-    """Refuse what no back end understands, before anything is recorded.
-
-    Raises:
-        InputError: says what an address looks like.
-    """
-    if address in ("local", "auto", "inline"):
-        return
-    if address.startswith("ray://"):
-        raise InputError("--address ray://... cannot stream results; run on the cluster's head with --address auto, or give its host:port.")
-    host, _, port = address.rpartition(":")
-    if not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise InputError(f"--address {address!r} is not understood: give local, inline, auto, or host:port, as in 10.0.0.5:6379.")
-
-
 def make_backend(workspace: Workspace, address: str) -> "Backend":
     """Where runs are executed.
 
@@ -261,25 +186,12 @@ def make_backend(workspace: Workspace, address: str) -> "Backend":
 
     if address == "local":
         say("starting a local Ray ...")
-    return RayCluster(address, inputs)
+    backend = RayCluster(address, inputs)
+    if address != "local":
+        from sweep.cluster_check import check_versions
 
-
-def ensure_weights(spec: SweepSpec) -> None:
-    """Fetch what is missing before anything is recorded; the yardsticks need their own network too.
-
-    Raises:
-        WeightsError: they cannot be had.
-    """
-    from sweep.transfer.weights import cache_folder, fetch_weights, load_weights
-    from sweep.transfer.yardsticks import NETWORK
-
-    for network, file in {(NETWORK, None): None, **spec.network_files()}:
-        if file is None and not (cache_folder() / f"{network}.safetensors").is_file():
-            info = network_info(network)
-            say(f"{network}: fetching the weights ({amount_of_bytes(info.download_bytes)}, once) ...")
-            fetch_weights(network, lambda line: say(f"  {line}"))
-        elif file is not None:
-            load_weights(network, file)
+        check_versions()
+    return backend
 
 
 @contextmanager
@@ -339,4 +251,7 @@ def conclude(workspace: Workspace, name: str, options: RunOptions) -> int:
             say(f"{counts}: `stylesweep logs RUN` says why; `stylesweep retry {name}` queues them again.")
         here = "" if options.workspace == Path("stylesweep-workspace") else f" --workspace {options.workspace}"
         say(f"look at them: stylesweep gallery{here}")
+    if row.settled < row.runs:
+        say(f"{name} is {row.state}, with {row.runs - row.settled} of {row.runs} runs to go: {row.reason or f'`stylesweep resume {name}`'}")
+        return 1
     return 1 if bad else 0

@@ -11,12 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import select
 
-from db import queries
+from db import queries, watching
+from db.drivers import DriverRow
 from db.engine import storage_errors
 from db.models import RUN_STATES, Combination, Run, Sweep
 from db.queries import PARAMETERS, Result
 from db.store import Store
 from db.workspace import Workspace, open_workspace
+from sweep.cli.standing import FromOutside, Standing
 from sweep.cli.wording import amount_of_bytes, amount_of_time, plain
 from sweep.transfer.yardstick_names import protocols_of
 
@@ -24,37 +26,56 @@ BEST_PER_PAIR = 6
 MOST_ROWS = 60
 
 
-def _out() -> Console:
+def out() -> Console:
+    """For answers: a table has its whole width where no terminal cuts it."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=160)
 
 
-def status(name: str | None, folder: Path, *, as_json: bool) -> None:
-    """`stylesweep status`."""
+def status(name: str | None, folder: Path, *, as_json: bool, archived: bool = False) -> None:
+    """`stylesweep status`; archived sweeps only where they are asked for, by name or all."""
     workspace = open_workspace(folder, create=False)
     with workspace.reader().connect() as connection:
         rows = [queries.sweep_named(connection, name)] if name else queries.sweeps(connection)
         driver = queries.driver(connection)
+        hidden = 0 if name or archived else sum(row.archived_at is not None for row in rows)
+        rows = [row for row in rows if row.archived_at is None] if hidden else rows
+        standings = [FromOutside(row.id).look(connection) for row in rows]
+        reasons = watching.reasons(connection)
     if as_json:
-        print(json.dumps([_sweep_json(row) for row in rows]))
+        said = [_sweep_json(row, standing, driver) | {"reason": reasons.get(row.id)} for row, standing in zip(rows, standings, strict=True)]
+        print(json.dumps(said))
         return
-    table = Table("sweep", "state", "combinations", "runs", "done", "running", "queued", "not done", box=None)
-    for row in rows:
-        bad = sum(row.states.get(state, 0) for state in ("failed", "diverged", "quarantined", "cancelled"))
+    table = Table("sweep", "state", "combinations", "runs", "done", "running", "queued", "not done", "settled", "left", "spent", box=None)
+    for row, standing in zip(rows, standings, strict=True):
         counts = [row.states.get(state, 0) for state in ("done", "running", "queued")]
-        table.add_row(row.name, row.state, str(row.combinations), str(row.runs), *map(str, counts), str(bad))
-    _out().print(table)
+        left = amount_of_time(standing.seconds_left) if driver and standing.seconds_left is not None else ""
+        last = (f"{_percent(row):.0f} %", left, "" if standing.spent is None else f"{standing.spent:,.2f}")
+        state = row.state if row.archived_at is None else f"{row.state}, archived"
+        table.add_row(row.name, state, str(row.combinations), str(row.runs), *map(str, counts), str(standing.failed), *last)
+    out().print(table)
+    for row in rows:
+        if reasons.get(row.id):
+            print(f"{row.name} is {row.state}: {reasons[row.id]}")
     if driver:
         beat = amount_of_time(time.time() - driver.heartbeat)
         print(f"driven by pid {driver.pid} on {driver.host.split('/')[0]}, heard {beat} ago")
     elif any(row.settled < row.runs for row in rows):
         waiting = next(row for row in rows if row.settled < row.runs)
         print(f"no driver is running: type `stylesweep run {waiting.spec_path}` to go on")
+    if hidden:
+        print(f"{hidden} archived not shown: stylesweep status --all")
 
 
-def _sweep_json(row: queries.SweepRow) -> dict[str, Any]:
+def _percent(row: queries.SweepRow) -> float:
+    return 100 * row.settled / row.runs if row.runs else 100.0
+
+
+def _sweep_json(row: queries.SweepRow, standing: Standing, driver: DriverRow | None) -> dict[str, Any]:
     counts = {"combinations": row.combinations, "runs": row.runs, **{state: row.states.get(state, 0) for state in RUN_STATES}}
-    return {"name": row.name, "state": row.state, **counts}
+    left = standing.seconds_left if driver else None
+    more = {"percent": round(_percent(row), 2), "seconds_left": left, "spent": standing.spent, "driven": driver is not None}
+    return {"name": row.name, "state": row.state, "archived": row.archived_at is not None, **counts, **more}
 
 
 def runs(name: str, folder: Path, *, as_json: bool) -> None:
@@ -83,7 +104,7 @@ def print_best(workspace: Workspace, name: str) -> None:
 
 
 def _print_pairs(found: Sequence[Result], limit: int) -> None:
-    out = _out()
+    console = out()
     varying = [name for name in PARAMETERS[2:] if len({result.parameters[name] for result in found}) > 1] or ["beta"]
     table = Table("content", "style", *varying, "balance", "kept", "gained", "time", "run", box=None, pad_edge=False)
     pairs: dict[tuple[str, str], list[Result]] = {}
@@ -98,7 +119,7 @@ def _print_pairs(found: Sequence[Result], limit: int) -> None:
             table.add_row(*(pair if index == 0 else ("", "")), *_cells(result, varying))
             rows += 1
         table.add_section()
-    out.print(table)
+    console.print(table)
     if rows < len(found):
         print(f"... and {len(found) - rows} more: stylesweep runs {found[0].sweep}")
 
@@ -152,4 +173,4 @@ def networks() -> None:
     for info in NETWORKS.values():
         here = "yes" if (cache_folder() / f"{info.name}.safetensors").is_file() else "no"
         table.add_row(info.name, amount_of_bytes(info.download_bytes), here, info.description)
-    _out().print(table)
+    out().print(table)

@@ -20,7 +20,7 @@ from gallery.export.recipe import recipe_of
 from gallery.export.sheet import sweep_sheet
 from gallery.export.spec import rerun_spec
 from sweep.cli import running
-from sweep.cli.wording import amount_of_bytes
+from sweep.cli.wording import amount_of_bytes, say
 from sweep.combination import RunSettings
 from sweep.errors import InputError, StylesweepError
 from sweep.styles import CONTENT
@@ -62,7 +62,7 @@ def export(selection: Selection, out: Path, folder: Path, preset: str, *, alpha:
     report = export_results(workspace, best, out, replace(PRESETS[preset], by=selection.by, alpha=alpha))
     print(f"{report.images} pictures, {amount_of_bytes(report.bytes)}: {report.out}")
     for problem in report.problems:
-        running.say(f"left out: {problem}")
+        say(f"left out: {problem}")
     return 1 if report.problems else 0
 
 
@@ -96,7 +96,7 @@ def rerun(what: str, options: RerunOptions) -> int:
     text = rerun_spec(recipe, paths["content"], styles, options.size, masks)
     spec = place / "sweep.yaml"
     _write(spec, text.encode())
-    code = running.run(spec, running.RunOptions(workspace=options.workspace, address=options.address, extend=True))
+    code = running.run(spec, running.RunOptions(workspace=options.workspace, address=options.address, extend=True, yes=True))
     _say_where(workspace, yaml.safe_load(text)["name"], recipe, options)
     return code
 
@@ -110,7 +110,7 @@ def _say_where(workspace: Workspace, name: str, recipe: Mapping[str, Any], optio
     with workspace.reader().connect() as connection:
         made = queries.results(connection, Sweep.name == name)[-1]
     if options.size is None and made.run_key != recipe["run_key"]:
-        running.say(
+        say(
             f"note: the recipe names {recipe['run_key'][:11]}, this is {made.run_key[:11]}: another version of stylesweep, or other "
             "weights, made the first, so the pictures may differ."
         )
@@ -136,7 +136,7 @@ def _find_picture(workspace: Workspace, sha256: str, name: str, near: list[Path]
         try:
             return workspace.artifacts.get(sha256, str(row["format"]))
         except StylesweepError as error:
-            running.say(f"{error} Looking beside the recipe instead.")
+            say(f"{error} Looking beside the recipe instead.")
     for path in _candidates(name, near):
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() == sha256:

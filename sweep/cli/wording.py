@@ -1,4 +1,6 @@
-"""Numbers as people read them, and the names of strangers as a terminal may show them."""
+"""Numbers as people read them, the names of strangers as a terminal may show them, and messages to the user."""
+
+import sys
 
 
 def printable(text: str) -> str:
@@ -34,3 +36,8 @@ def plain(value: object) -> str:
     if value is None:
         return "default"
     return f"{value:.4g}" if isinstance(value, float) else printable(str(value))
+
+
+def say(line: str) -> None:
+    """A message to the user; standard output is for answers."""
+    print(printable(line), file=sys.stderr, flush=True)

@@ -6,19 +6,36 @@ from sweep.transfer.controls import Dtype
 from sweep.transfer.presets import GATYS, layer_names, network_info
 from sweep.transfer.recipe import Recipe
 
+WORKER_BYTES = 450_000_000
+"""Of a worker beside its run: Python, torch, the yardsticks' network and what is kept for other runs; measured with the demo's sweep."""
 _FLOAT = 4  # bytes
 _INDEX = 8  # bytes that a max pool remembers per output
 _SCRATCH = 15 * 2**20  # what the libraries work in, whatever the size
 
 
-def work(network: str, deepest_layer: str, height: int, width: int, recipe: Recipe) -> float:
-    """Multiply-adds of a whole run on a photograph of height x width pixels, over all scales of the recipe.
+def work(network: str, deepest_layer: str, size: tuple[int, int], recipe: Recipe, grams: int = 1) -> float:
+    """Multiply-adds of a whole run on a photograph of (height, width) pixels, over all scales of the recipe.
 
     One step is a forward pass and the backward pass to the picture (as much again: no gradient of the weights), plus the
-    Gram matrices of the first relu of each block. Targets, resizing and yardsticks are left out: they are a few steps' worth.
+    Gram matrices of the first relu of each block, `grams` of each: one, or one for every region. Targets, resizing and yardsticks
+    are left out: they are a few steps' worth.
     """
+    return sum(steps * each for steps, each in work_of_scales(network, deepest_layer, size, recipe, grams))
+
+
+def work_of_scales(network: str, deepest_layer: str, size: tuple[int, int], recipe: Recipe, grams: int = 1) -> list[tuple[int, float]]:
+    """(steps, multiply-adds of one step) of each scale of the recipe, small to large; otherwise as `work`."""
     per_step = GATYS.evaluations_per_step if recipe.name == "gatys" else 1.0
-    return per_step * sum(steps * _step_work(network, deepest_layer, h, w) for h, w, steps in recipe.scales(height, width))
+    return [(steps, per_step * _step_work(network, deepest_layer, (h, w), grams)) for h, w, steps in recipe.scales(*size)]
+
+
+def work_done(scales: list[tuple[int, float]], step: int) -> float:
+    """Multiply-adds up to and with a step of the run, counted from 1; scales as `work_of_scales` gives them."""
+    done = 0.0
+    for steps, each in scales:
+        here = min(steps, step)
+        done, step = done + here * each, step - here
+    return done
 
 
 def peak_bytes(network: str, deepest_layer: str, size: tuple[int, int], recipe: Recipe, dtype: Dtype = "float32") -> int:
@@ -46,14 +63,14 @@ def peak_bytes(network: str, deepest_layer: str, size: tuple[int, int], recipe: 
     return int(_SCRATCH + weights + features + 7 * largest + copies * picture)
 
 
-def _step_work(network: str, deepest: str, height: int, width: int) -> float:
+def _step_work(network: str, deepest: str, size: tuple[int, int], grams: int) -> float:
     total = 0.0
-    for name, channels_in, channels, rows, columns in _layers(network, deepest, height, width):
+    for name, channels_in, channels, rows, columns in _layers(network, deepest, *size):
         positions = rows * columns
         if name.startswith("conv"):
             total += 2.0 * 9 * channels_in * channels * positions
         elif name.startswith("relu") and name.endswith("_1"):
-            total += 3.0 * channels * channels * positions  # F F^T, and its gradient by both factors
+            total += 2.0 * grams * channels * channels * positions  # F F^T, and its gradient (losses.py multiplies once on the way back)
     return total
 
 

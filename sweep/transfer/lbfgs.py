@@ -1,7 +1,7 @@
 """L-BFGS for the pictures of a pack: each has its own line search, memory and inner products; only their evaluations are shared."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -188,6 +188,17 @@ class PackLBFGS:
     def parts(self) -> list["PackLBFGS"]:
         """See PackOptimizer."""
         return [PackLBFGS([run]) for run in self._runs]
+
+    def held(self) -> dict[str, Tensor]:
+        """See PackOptimizer: where the last step ended. The memory and a search that is under way are left behind."""
+        (run,) = self._runs
+        seen = {} if run.start_gradient is None else {"start_gradient": run.start_gradient.reshape(1)}
+        return {"at": run.at, **seen}
+
+    def take(self, held: Mapping[str, Tensor]) -> None:
+        """See PackOptimizer."""
+        (run,) = self._runs
+        run.at, run.start_gradient = held["at"], held["start_gradient"][0]
 
     @property
     def start_gradient(self) -> Tensor | None:

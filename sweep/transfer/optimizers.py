@@ -1,6 +1,6 @@
 """What an optimiser of a pack of pictures is, and Adam. Pictures are held in [0, 1] units; an objective to minimise is handed in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, Self
 
 import torch
@@ -35,6 +35,12 @@ class PackOptimizer(Protocol):
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """The inverse of `parts`."""
+
+    def held(self) -> dict[str, Tensor]:
+        """What the one picture of this optimiser goes on from, by name."""
+
+    def take(self, held: Mapping[str, Tensor]) -> None:
+        """Go on from there: what `held` gave, of a picture of the same size and on the same device."""
 
 
 class PackAdam:
@@ -93,6 +99,22 @@ class PackAdam:
         """See PackOptimizer. All of equal numbers."""
         return parts[0]._mapped(lambda tensors: torch.cat(list(tensors)), parts)
 
+    def held(self) -> dict[str, Tensor]:
+        """See PackOptimizer: everything, so that the next step is the one that would have been made."""
+        found: dict[str, Tensor] = {}
+        for name, value in vars(self).items():
+            levels = value if isinstance(value, list) else [value]
+            found |= {_label(name, level, value): tensor for level, tensor in enumerate(levels) if isinstance(tensor, Tensor)}
+        return found
+
+    def take(self, held: Mapping[str, Tensor]) -> None:
+        """See PackOptimizer."""
+        for name, value in vars(self).items():
+            if isinstance(value, list):
+                setattr(self, name, [held[_label(name, level, value)] for level in range(len(value))])
+            elif name.lstrip("_") in held:
+                setattr(self, name, held[name.lstrip("_")])
+
     def _mapped(self, change: Callable[[Sequence[Tensor]], Tensor], parts: Sequence["PackAdam"]) -> "PackAdam":
         """One whose every tensor is made of those of the parts."""
         made = PackAdam.__new__(PackAdam)
@@ -124,6 +146,10 @@ class PackAdam:
         """(height, width) of each level, fine to coarse: halved, rounded up."""
         height, width = self.images.shape[-2:]
         return [(-(-height // 2**level), -(-width // 2**level)) for level in range(self._numbers.levels)]
+
+
+def _label(name: str, level: int, value: object) -> str:
+    return f"{name.lstrip('_')}.{level}" if isinstance(value, list) else name.lstrip("_")
 
 
 def _row(row: int) -> Callable[[Sequence[Tensor]], Tensor]:

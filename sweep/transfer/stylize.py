@@ -9,25 +9,36 @@ import numpy as np
 import torch
 
 from sweep.errors import InputError
+from sweep.transfer.checkpoint import Saved, UnusableState, identity, opened
+from sweep.transfer.companion import Companion, State, View, Wish
 from sweep.transfer.controls import Stop
 from sweep.transfer.curve import LossPoint
+from sweep.transfer.member import Ended, Member
 from sweep.transfer.networks import Features
-from sweep.transfer.pack import Ended, Pack, Shot, pack_key
+from sweep.transfer.pack import Pack, Shot, pack_key
 from sweep.transfer.presets import check_layers
 from sweep.transfer.problem import Problem, Region
 from sweep.transfer.recipe import Recipe, log_spaced
 from sweep.transfer.targets import Source, TargetCache, Targets
 
 __all__ = [
+    "Along",
+    "Companion",
     "Outcome",
     "Problem",
     "Recipe",
     "Region",
+    "Saved",
     "Shot",
     "Source",
+    "State",
     "Stop",
     "TargetCache",
+    "UnusableState",
+    "View",
+    "Wish",
     "check_problem",
+    "opened",
     "pack_key",
     "stylize",
     "stylize_pack",
@@ -52,7 +63,20 @@ class Outcome:
     optimise_seconds: float
 
 
-News = list[LossPoint] | Shot | Outcome
+@dataclass(frozen=True, kw_only=True)
+class Along:
+    """What goes along with the problems of a pack. snapshots, states: one entry for each, or none at all.
+
+    snapshots: see `stylize`. states: where each goes on from (checkpoint.opened), all at one scale; None where it begins, then
+    all of them do. companion: asked before every step what it wishes to have; see Companion, View and State.
+    """
+
+    snapshots: Sequence[Snapshots] = ()
+    states: Sequence[Saved | None] = ()
+    companion: Companion | None = None
+
+
+News = list[LossPoint] | Shot | View | State | Outcome
 
 
 @overload
@@ -81,7 +105,7 @@ def stylize(
     logarithm of the step. They change nothing else. A step that is not reached, or whose picture is not finite, has none.
     Raises InputError for layers that the network lacks, a picture too small for them, and a snapshot before step 1.
     """
-    for _, news in stylize_pack(features, [problem], cache, device, [snapshots]):
+    for _, news in stylize_pack(features, [problem], cache, device, Along(snapshots=[snapshots])):
         yield news
 
 
@@ -90,19 +114,24 @@ def stylize_pack(
     problems: Sequence[Problem],
     cache: TargetCache | None = None,
     device: str = "cpu",
-    snapshots: Sequence[Snapshots] = (),
+    along: Along | None = None,
 ) -> Iterator[tuple[int, News]]:
     """Optimise pictures of one pack_key together: yields (place among the problems, news), the news of each as in `stylize`.
 
     The pictures are those of separate runs, but for the order in which floating-point numbers are added up. One that diverges,
-    stops early or has fewer steps leaves the others alone. `snapshots`: one entry for each problem, or none at all.
-    Raises InputError as `stylize`, and for problems of several keys.
+    stops early or has fewer steps leaves the others alone. One that goes on from a state ends as if it had never been disturbed,
+    bit by bit, if the pack is as large as it was (L-BFGS: see checkpoint); what it tells begins with the step after the state's.
+    Raises InputError as `stylize`, and for problems of several keys or at several scales.
     """
+    along = along or Along()
+    states = along.states or [None] * len(problems)
     if len({pack_key(problem) for problem in problems}) != 1:
         raise InputError("Runs of one pack must have one picture size, recipe, pooling, padding and precision; run them one by one.")
     for problem in problems:
         check_problem(features, problem)
-    wanted = [_snapshot_steps(problem, asked) for problem, asked in zip(problems, snapshots or [frozenset()] * len(problems), strict=True)]
+    if len({saved and saved.scale for saved in states}) != 1:
+        raise InputError("Runs of one pack must all begin, or all go on at one scale; run them one by one.")
+    wanted = [_snapshot_steps(one, asked) for one, asked in zip(problems, along.snapshots or [frozenset()] * len(problems), strict=True)]
     place = torch.device(device)
     if place.type == "cuda":
         torch.cuda.reset_peak_memory_stats(place)
@@ -111,7 +140,11 @@ def stylize_pack(
     features = features.to(place).variant(first.pooling, first.padding, first.dtype)
     # `is None`, as an empty cache is false.
     targets = Targets(features, TargetCache() if cache is None else cache, place)
-    for number, news in Pack(targets, [problem.prepared() for problem in problems], wanted).run():
+    members = [Member(at, problem.prepared(), wanted[at], identity(problem)) for at, problem in enumerate(problems)]
+    for member, saved in zip(members, states, strict=True):
+        if saved is not None:
+            member.go_on(saved, place)
+    for number, news in Pack(targets, members, along.companion).run():
         if not isinstance(news, Ended):
             yield number, news
             continue

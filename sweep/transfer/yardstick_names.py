@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+NETWORK: Final = "vgg16-hed"
+"""Of every yardstick that needs one, whatever network the run used."""
 Group = Literal["together", "content", "style", "colour", "sanity"]
 GROUPS: Final[dict[Group, str]] = {
     "together": "Together",

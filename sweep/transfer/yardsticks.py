@@ -17,12 +17,11 @@ from sweep.transfer.measures import distance
 from sweep.transfer.measures_reader import Question, Reader, Want, asked, shape
 from sweep.transfer.networks import Features
 from sweep.transfer.targets import TargetCache
-from sweep.transfer.yardstick_names import ALL_NAMES, LAYERS, MAIN_PROTOCOL, NAMES, PROTOCOLS
+from sweep.transfer.yardstick_names import ALL_NAMES, LAYERS, MAIN_PROTOCOL, NAMES, NETWORK, PROTOCOLS
 
 __all__ = ["ALL_NAMES", "NAMES", "NETWORK", "PROTOCOL", "PROTOCOLS", "YardstickMeter", "distance"]
 
 PROTOCOL: Final = MAIN_PROTOCOL
-NETWORK: Final = "vgg16-hed"
 LONG_SIDE: Final = 256
 CONTENT_LAYER: Final = "relu4_2"
 STYLE_LAYERS: Final = LAYERS

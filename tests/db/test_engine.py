@@ -15,6 +15,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from factories import made_up_workspace
+from old_schemas import as_before_schema_0006
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
@@ -303,24 +304,6 @@ ADDED = {
         *("smallest", "factor", "history"),
     ],
 }
-
-
-ADDED_LATER = {
-    "sweep": ["reason", "deadline", "budget", "archived_at"],
-    "run": ["wanted", "lost", "alone", "memory_asked", "gpus_asked"],
-    "attempt": ["place", "pack_size", "start_step", "cpus", "gpus", "price_per_hour"],
-}
-NEW_TABLES = ("checkpoint", "preview", "calibration", "review", "review_tag")
-
-
-def as_before_schema_0006(connection: sqlite3.Connection) -> None:
-    for table in NEW_TABLES:
-        connection.execute(f"DROP TABLE {table}")
-    connection.execute("DROP INDEX ix_run_queue")
-    for table, names in ADDED_LATER.items():
-        for name in names:
-            connection.execute(f"ALTER TABLE {table} DROP COLUMN {name}")
-    connection.execute("CREATE INDEX ix_run_queue ON run (state, priority, id)")
 
 
 @pytest.mark.parametrize("schema", ["0001", "0002", "0003", "0004", "0005"])

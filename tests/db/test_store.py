@@ -17,9 +17,11 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from db import queries
+from db.checkpoints import state_of
 from db.drivers import become_driver, heartbeat, resign
 from db.models import Attempt, Combination, LossPoint, Run, Snapshot, Sweep
-from db.store import MAX_WORKER_KILLS, ClaimedRun, Store
+from db.setbacks import MAX_WORKER_KILLS
+from db.store import ClaimedRun, Store
 from db.sweeps import SweepRecord, record_inputs, record_sweep
 from db.workspace import Workspace, open_workspace
 from sweep import events
@@ -77,6 +79,8 @@ class Known:
     seq: int | None = None
     curve: dict[int, float] = field(default_factory=dict)
     snapshots: set[int] = field(default_factory=set)
+    saved: tuple[int, bytes] | None = None  # its newest state, and after which step
+    preview: int | None = None
 
 
 class StoreAgainstModel(RuleBasedStateMachine):
@@ -125,7 +129,11 @@ class StoreAgainstModel(RuleBasedStateMachine):
         for run in claimed:
             known = self.runs[run.run_key]
             assert known.state == "queued"
-            known.state, known.owner, known.curve, known.snapshots = "running", self.owner, {}, set()
+            known.state, known.owner = "running", self.owner
+            # What it goes on from is kept; without a state it begins anew.
+            known.curve = {step: loss for step, loss in known.curve.items() if known.saved and step <= known.saved[0]}
+            known.snapshots = {step for step in known.snapshots if known.saved and step <= known.saved[0]}
+            assert run.start_step == (known.saved[0] if known.saved else 0)
             known.attempts.append("running")
             assert run.attempt == len(known.attempts)
             assert run.sweep in {name for name, keys in self.sweeps.items() if run.run_key in keys}
@@ -141,6 +149,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
         known = self.runs[run.run_key]
         known.state, known.owner = state, None
         known.attempts[-1] = attempt
+        known.saved = known.preview = None
         with self.store.engine.connect() as connection:
             known.seq = connection.execute(select(Run.finished_seq).where(Run.run_key == run.run_key)).scalar_one()
         assert known.seq > self.highest_seq
@@ -170,6 +179,43 @@ class StoreAgainstModel(RuleBasedStateMachine):
         assert self.store.snapshot(owner, snapshot_event(run, step, seed)) == holds
         if holds:
             self.runs[run.run_key].snapshots.add(step)
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data(), step=st.integers(1, 12), told=st.integers(0, 3))
+    def keep_a_state(self, data: st.DataObject, step: int, told: int) -> None:
+        owner, run, holds = self._pick(data)
+        points = [replace(curve(1)[0], step=step - n, content_loss=1000.0 + step) for n in range(told)]
+        event = events.Checkpoint(run_key=run.run_key, attempt=run.attempt, step=step, state=f"{run.attempt} {step}".encode())
+        assert self.store.checkpoint(owner, event, points) == holds
+        if holds:
+            known = self.runs[run.run_key]
+            known.saved = (step, event.state)
+            known.curve |= {point.step: point.content_loss for point in points}
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data(), step=st.integers(1, 12), kept=st.booleans())
+    def stop(self, data: st.DataObject, step: int, kept: bool) -> None:
+        owner, run, holds = self._pick(data)
+        state = f"stopped {run.attempt} {step}".encode() if kept else None
+        event = events.Stopped(run_key=run.run_key, attempt=run.attempt, step=step, state=state)
+        assert self.store.stopped(owner, event, [replace(curve(1)[0], step=step, content_loss=7.0)]) == ("queued" if holds else None)
+        if holds:
+            known = self.runs[run.run_key]
+            known.state, known.owner, known.attempts[-1] = "queued", None, "cancelled"
+            known.saved = known.saved if state is None else (step, state)
+            known.curve[step] = 7.0
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data(), steps=st.lists(st.integers(1, 12), min_size=1, max_size=2))
+    def show(self, data: st.DataObject, steps: list[int]) -> None:
+        picked = [(*self._pick(data), step) for step in steps]
+        for owner in {owner for owner, _, _, _ in picked}:
+            shown = [(run, holds, step) for whose, run, holds, step in picked if whose == owner]
+            previews = [events.Preview(run_key=run.run_key, attempt=run.attempt, step=step, picture=b"webp") for run, _, step in shown]
+            self.store.preview(owner, previews)
+            for run, holds, step in shown:
+                if holds:
+                    self.runs[run.run_key].preview = step
 
     @precondition(lambda self: self.held)
     @rule(data=st.data())
@@ -268,6 +314,11 @@ class StoreAgainstModel(RuleBasedStateMachine):
                 assert dict(map(tuple, points)) == known.curve
                 snapshots = connection.execute(select(Snapshot.step).where(Snapshot.run_id == row.id)).scalars().all()
                 assert set(snapshots) == known.snapshots and len(snapshots) == len(known.snapshots)
+                state, preview = queries.checkpoint(connection, key), queries.preview(connection, key)
+                found = (state.step, state_of(self.store.checkpoints, state)) if state else None
+                assert (found, preview[0] if preview else None) == (known.saved, known.preview)
+            files = list(self.store.checkpoints.glob("*"))
+            assert len(files) == sum(run.saved is not None for run in self.runs.values()), files
             assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
             for name, keys in self.sweeps.items():
                 assert {result.run_key for result in queries.results(connection, Sweep.name == name)} == keys

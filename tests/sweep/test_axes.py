@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sweep.axes import MAX_COUNT, PARAMETERS, Axis, read_parameters
 from sweep.combination import LayerSet, Settings
 from sweep.errors import SpecError
+from sweep.ranges import Range
 from sweep.transfer.controls import Stop
 from sweep.transfer.presets import DEFAULT_LAYER_SET, GATYS, LAYER_SETS, PYRAMID
 from sweep.transfer.recipe import NUMBERS
@@ -272,3 +273,43 @@ def test_the_readme_tells_every_parameter_and_the_recipes_own_numbers() -> None:
         said = told[name][2].split(", ")[names.index(name)]
         assert told[name][1] == f"`{number.recipe}`"
         assert said == "half of `steps`" if own is None else float(said) == pytest.approx(own, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("{min: 1, max: 4, distribution: int_uniform}", (1.0, 2.0, 3.0, 4.0)),
+        ("{min: 0.5, max: 3.5, distribution: int_uniform}", (1.0, 2.0, 3.0)),
+        ("{min: 1, max: 100, count: 3, distribution: int_uniform}", (1.0, 50.0, 100.0)),
+        ("{min: 0.1, max: 0.5, q: 0.1, distribution: q_uniform}", (0.1, 0.2, 0.3, 0.4, 0.5)),
+        ("{min: 1, max: 20, q: 5, distribution: q_uniform}", (5.0, 10.0, 15.0, 20.0)),
+        ("{min: 5, max: 100, q: 5, count: 4, distribution: q_log_uniform_values}", (5.0, 15.0, 35.0, 100.0)),
+        ("{min: 1, max: 100, count: 3, distribution: inv_log_uniform_values}", (1.0, 10.0, 100.0)),
+        ("{value: 3, distribution: constant}", (3.0,)),
+        ("{values: [3, 4], distribution: categorical}", (3.0, 4.0)),
+    ],
+)
+def test_the_other_words_of_w_and_b_mean_what_they_mean_there(written: str, found: tuple[float, ...]) -> None:
+    assert values_of("beta", written) == found
+
+
+@given(low=st.floats(1e-6, 1e6), factor=st.floats(1, 1e6), share=st.floats(0, 1, exclude_max=True), log=st.booleans())
+def test_a_share_of_a_range_is_the_value_with_so_much_of_it_below(low: float, factor: float, share: float, log: bool) -> None:
+    high = low * factor
+    value = Range(low=low, high=high, logarithmic=log).at(share)
+    assert low <= value <= high
+    exact = low * factor**share if log else low + share * (high - low)
+    assert value == pytest.approx(exact, rel=1e-5)
+
+
+@given(
+    first=st.integers(-50, 50),
+    many=st.integers(1, 40),
+    quantum=st.sampled_from([1, 5, 0.1, 0.25, 3e-4]),
+    share=st.floats(0, 1, exclude_max=True),
+)
+def test_every_multiple_has_an_equal_share_of_a_range(first: int, many: int, quantum: float, share: float) -> None:
+    span = Range(low=first * quantum, high=(first + many - 1) * quantum, quantum=quantum)
+    assert len(span.every()) == span.multiples() == many
+    assert span.every() == pytest.approx([(first + index) * quantum for index in range(many)])
+    assert span.at(share) == span.every()[math.floor(share * many)]

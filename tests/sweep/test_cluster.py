@@ -1,11 +1,12 @@
 """The Ray back end on real clusters of this machine: two nodes with made-up GPUs, one of which is taken away."""
 
 import os
+import re
 import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,13 @@ from crash.processes import ask, ended, kill, parent, states, stylesweep, until
 from sweep import worker
 from sweep.errors import ImageError, InputError, SurroundingsError
 from sweep.events import Crashed, Event, Failed, Finished, Started
+from sweep.places import Ask
 from sweep.request import Inputs, RunRequest
 
 pytestmark = [pytest.mark.ray, pytest.mark.weights]
 Requests = Callable[..., RunRequest]
 SweepFile = Callable[..., Path]
-CPU = {"cpus": 1, "gpus": 0}
+CPU = Ask()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -76,7 +78,7 @@ def until_ended(cluster: Any, runs: int, seconds: float = 90) -> list[Event]:
 def test_a_run_on_ray_is_the_one_in_this_process_bit_for_bit(cluster: Any, held: Inputs, request_for: Requests) -> None:
     requests = [request_for(beta, steps=20) for beta in (2.0, 200.0)]
     for request in requests:
-        cluster.submit(request, CPU)
+        cluster.submit([request], CPU)
     there = {event.run_key: event for event in until_ended(cluster, 2) if isinstance(event, Finished)}
     here = {event.run_key: event for event in worker.run(requests, held) if isinstance(event, Finished)}
     assert len(there) == len(here) == 2
@@ -93,17 +95,17 @@ def test_a_masked_run_on_ray_is_the_one_in_this_process_bit_for_bit(cluster: Any
     held.masks[style] = mask  # one file as a mask and as a style
     masked = replace(request, run_key="r1-masked", settings=replace(request.settings, regions=((style, request.settings.style),)))
     for one in (request, masked):
-        cluster.submit(one, CPU)
+        cluster.submit([one], CPU)
     there = {event.run_key: event for event in until_ended(cluster, 2) if isinstance(event, Finished)}
     (here,) = (event for event in worker.run([masked], held) if isinstance(event, Finished))
     assert there[masked.run_key].picture.data == here.picture.data != there[request.run_key].picture.data
 
 
 def test_two_runs_share_a_gpu_and_their_processes_are_used_again(cluster: Any, request_for: Requests) -> None:
-    half = {"cpus": 1, "gpus": 0.5}
-    assert cluster.slots(half) == 2
+    half = Ask(gpus=0.5)
+    assert cluster.room(half).slots == 2
     for beta in range(1, 7):
-        cluster.submit(request_for(float(beta), steps=30), half)
+        cluster.submit([request_for(float(beta), steps=30)], half)
     told = until_ended(cluster, 6)
     at_once, most = 0, 0
     for event in told:
@@ -117,14 +119,46 @@ def test_two_runs_share_a_gpu_and_their_processes_are_used_again(cluster: Any, r
 
 
 def test_slots_are_counted_node_by_node(cluster: Any) -> None:
-    assert [cluster.slots({"cpus": cpus, "gpus": gpus}) for cpus, gpus in [(1, 0), (2, 0), (1, 1), (0.5, 0.25)]] == [4, 2, 1, 4]
-    assert cluster.slots({"cpus": 1, "gpus": None}) == 1  # a GPU for each run where there are any
+    wants = [Ask(cpus=1), Ask(cpus=2), Ask(gpus=1), Ask(cpus=0.5, gpus=0.25), Ask(memory=1e15)]
+    assert [cluster.room(ask).slots for ask in wants] == [4, 2, 1, 4, 0]
 
 
-@pytest.mark.parametrize("wants", [{"cpus": 3, "gpus": 0}, {"cpus": 1, "gpus": 2}])
-def test_a_run_that_fits_on_no_node_is_told_with_what_there_is(cluster: Any, wants: dict[str, float]) -> None:
-    with pytest.raises(SurroundingsError, match=r"no node of the cluster has room .* It has: .*2 CPUs, 1 GPUs.* Lower `resources`"):
-        cluster.slots(wants)
+def test_a_run_takes_a_gpu_where_the_file_leaves_it_open_and_there_are_any(cluster: Any) -> None:
+    assert cluster.ask({"cpus": 2, "gpus": None, "memory": 5}) == Ask(cpus=2, gpus=1, memory=5)
+    assert cluster.ask({"cpus": 1, "gpus": 0.0}) == Ask()
+
+
+@pytest.mark.parametrize("wants", [Ask(cpus=3), Ask(gpus=2)])
+def test_a_run_that_fits_on_no_node_is_told_with_what_there_is(cluster: Any, wants: Ask) -> None:
+    room = cluster.room(wants)
+    assert (room.slots, room.may_grow) == (0, True)
+    assert re.match(r"no node of the cluster has room .* It has: .*2 CPUs, 1 GPUs.* Lower `resources`", room.why)
+
+
+def test_an_avoided_node_counts_only_where_no_other_has_room(cluster: Any, request_for: Requests) -> None:
+    import ray
+
+    with_gpu = next(node["NodeID"] for node in ray.nodes() if node["Resources"].get("GPU"))
+    cluster.avoid({with_gpu})
+    assert [cluster.room(ask).slots for ask in (Ask(), Ask(gpus=1))] == [2, 1]
+    for beta in (1.0, 2.0, 3.0):
+        cluster.submit([request_for(beta, steps=3)], CPU)
+    started = [event for event in until_ended(cluster, 3) if isinstance(event, Started)]
+    assert len(started) == 3 and with_gpu not in {event.place for event in started}
+    assert all(event.place for event in started)
+
+
+def test_a_pack_is_one_task_and_its_crash_is_told_of_each_member(cluster: Any, request_for: Requests) -> None:
+    cluster.submit([request_for(1.0, steps=1_000_000), request_for(2.0, steps=1_000_000)], CPU)
+    started: list[Event] = []
+    until(
+        lambda: started.extend(event for event in cluster.events(0.2) if isinstance(event, Started)) or len(started) == 2, 30, "both start"
+    )
+    assert len({event.pid for event in started}) == 1
+    os.kill(started[0].pid, signal.SIGKILL)
+    crashes = [event for event in until_ended(cluster, 2) if isinstance(event, Crashed)]
+    assert {event.run_key for event in crashes} == {event.run_key for event in started}
+    assert [(event.kind, event.started, event.alone) for event in crashes] == [("crashed", True, False)] * 2
 
 
 def test_a_run_whose_picture_cannot_be_read_fails_alone(
@@ -135,8 +169,8 @@ def test_a_run_whose_picture_cannot_be_read_fails_alone(
 
     with monkeypatch.context() as patched:
         patched.setattr(held, "pixels", broken)
-        cluster.submit(request_for(1.0), CPU)
-    cluster.submit(request_for(2.0), CPU)
+        cluster.submit([request_for(1.0)], CPU)
+    cluster.submit([request_for(2.0)], CPU)
     told = {event.run_key: event for event in until_ended(cluster, 2)}
     failed = told[request_for(1.0).run_key]
     assert isinstance(failed, Failed)
@@ -144,7 +178,7 @@ def test_a_run_whose_picture_cannot_be_read_fails_alone(
     assert isinstance(told[request_for(2.0).run_key], Finished)
 
 
-def _known_here_only(request: RunRequest, inputs: Inputs) -> Iterator[Event]:
+def _known_here_only(requests: Sequence[RunRequest], inputs: Inputs, stop_list: Any, work: Any) -> Iterator[Event]:
     yield from ()
 
 
@@ -154,10 +188,11 @@ def test_nodes_without_stylesweep_are_told_as_a_crash_before_the_start(
     import ray
 
     from sweep import cluster as module
+    from sweep.cluster_task import TASK
 
     # A function of a module that the workers cannot import: what every run is to a node without stylesweep.
-    monkeypatch.setattr(module, "run_task", ray.remote(**module._TASK)(_known_here_only))
-    cluster.submit(request_for(), CPU)
+    monkeypatch.setattr(module, "run_task", ray.remote(**TASK)(_known_here_only))
+    cluster.submit([request_for()], CPU)
     (told,) = until_ended(cluster, 1)
     assert isinstance(told, Crashed)
     assert (told.kind, told.started) == ("crashed", False)
@@ -165,10 +200,10 @@ def test_nodes_without_stylesweep_are_told_as_a_crash_before_the_start(
 
 
 def test_a_killed_worker_is_a_crash_of_its_run_only(cluster: Any, request_for: Requests) -> None:
-    cluster.submit(request_for(1.0, steps=1_000_000), CPU)
+    cluster.submit([request_for(1.0, steps=1_000_000)], CPU)
     started = until(lambda: [event for event in cluster.events(0.2) if isinstance(event, Started)], 30, "the run starts")[0]
     os.kill(started.pid, signal.SIGKILL)
-    cluster.submit(request_for(2.0), CPU)
+    cluster.submit([request_for(2.0)], CPU)
     told = {event.run_key: event for event in until_ended(cluster, 2)}
     crash = told[started.run_key]
     assert isinstance(crash, Crashed)
@@ -180,14 +215,14 @@ def test_stopping_kills_what_runs_and_leaves_the_cluster_alone(nodes: Any, held:
     from sweep.cluster import RayCluster
 
     cluster = RayCluster(nodes.address, held)
-    cluster.submit(request_for(1.0, steps=1_000_000), CPU)
+    cluster.submit([request_for(1.0, steps=1_000_000)], CPU)
     started = until(lambda: [event for event in cluster.events(0.2) if isinstance(event, Started)], 30, "the run starts")[0]
     began = time.monotonic()
     cluster.stop()
     assert time.monotonic() - began < 5
     until(lambda: parent(started.pid) is None, 10, "the worker's process ends")
     again = RayCluster(nodes.address, held)
-    again.submit(request_for(2.0), CPU)
+    again.submit([request_for(2.0)], CPU)
     assert isinstance(until_ended(again, 1)[-1], Finished)
     again.stop()
 

@@ -4,40 +4,28 @@ import json
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from factories import GATYS, SHALLOW, finished_event, input_picture, plan_of, snapshot_event
+from factories import snapshot_event
+from scripted import Notes, Scripted, column, crashed, drive, finished, progress, record, started, states, well
 from sqlalchemy import event as hooks
-from sqlalchemy import text, update
+from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
-from db import drivers, queries
+from db import drivers, queries, steering
 from db.models import Driver as DriverTable
-from db.store import ClaimedRun, Store
-from db.sweeps import SweepRecord, record_inputs, record_sweep
+from db.store import Store
 from db.workspace import Workspace, open_workspace
 from sweep import driver as driver_module
-from sweep.driver import Driver, Silent, request_of
+from sweep.backend import Silent
+from sweep.driver import Driver
 from sweep.errors import SurroundingsError, WorkspaceBusy
-from sweep.events import Crashed, Diverged, Event, Failed, Finished, LossPoint, Progress, Started
+from sweep.events import Event, Failed, Progress
 from sweep.request import RunRequest
-
-Script = Callable[[RunRequest], Iterator[Event]]
-
-
-def record(store: Store, name: str = "demo", betas: int = 3, first: int = 0, **resources: Any) -> int:
-    """Record 2 x betas runs (two layer sets); returns how many."""
-    content, style = input_picture("harbour.jpg", 1), input_picture("waves.png", 3)
-    record_inputs(store, [content, style])
-    planned = plan_of([content], [style], [float(2 + first + i) for i in range(betas)], [GATYS, SHALLOW])
-    wants = {"cpus": 1, "gpus": 0, "device": "auto"} | resources
-    sweep = SweepRecord(name=name, spec_text=f"name: {name}\n", spec_path=f"{name}.yaml", search_seed=None, resources=wants)
-    record_sweep(store, sweep, planned, extend=False)
-    return len(planned)
+from sweep.tasks import request_of
 
 
 @pytest.fixture
@@ -48,109 +36,6 @@ def workspace(tmp_path: Path) -> Workspace:
 @pytest.fixture
 def store(workspace: Workspace) -> Store:
     return Store(workspace.writer(), workspace.artifacts)
-
-
-def points(*steps: int) -> tuple[LossPoint, ...]:
-    return tuple(LossPoint(step, 48, 1.0 / (step + 1), 2.0 / (step + 1), 0.0) for step in steps)
-
-
-def started(request: RunRequest, pid: int = 7) -> Started:
-    return Started(run_key=request.run_key, attempt=request.attempt, node="n1", pid=pid, device="cpu", versions={"torch": "2"})
-
-
-def progress(request: RunRequest, *steps: int) -> Progress:
-    return Progress(run_key=request.run_key, attempt=request.attempt, points=points(*steps))
-
-
-def finished(request: RunRequest) -> Finished:
-    class Claimed:
-        run_key, attempt, settings = request.run_key, request.attempt, request.settings
-
-    return finished_event(Claimed, int(request.run_key[3:9], 16))  # type: ignore[arg-type]
-
-
-def crashed(request: RunRequest, kind: str = "crashed", *, started: bool = True) -> Crashed:
-    return Crashed(run_key=request.run_key, attempt=request.attempt, kind=kind, error=f"it {kind}", started=started)  # type: ignore[arg-type]
-
-
-def well(request: RunRequest) -> Iterator[Event]:
-    yield started(request)
-    yield progress(request, 0, 1)
-    yield progress(request)  # a sign of life: nobody is told
-    yield progress(request, 2, 3)
-    yield finished(request)
-
-
-@dataclass
-class Scripted:
-    """Plays a script for every run that is submitted: one event of each slot's run a call."""
-
-    script: Script = well
-    room: int = 2
-    address: str = "scripted"
-    waiting: list[Iterator[Event]] = field(default_factory=list)
-    streams: dict[str, Iterator[Event]] = field(default_factory=dict)
-    cancelled: list[str] = field(default_factory=list)
-    submitted: list[RunRequest] = field(default_factory=list)
-    most: int = 0
-    between: Callable[["Scripted"], None] = lambda _: None
-    extra: list[Event] = field(default_factory=list)
-
-    def slots(self, resources: Mapping[str, Any]) -> int:
-        return self.room
-
-    def submit(self, request: RunRequest, resources: Mapping[str, Any]) -> None:
-        self.submitted.append(request)
-        self.streams[request.run_key] = self.script(request)
-        self.waiting.append(self.streams[request.run_key])
-        self.most = max(self.most, len(self.waiting))
-
-    def events(self, timeout: float) -> list[Event]:
-        self.between(self)
-        told, self.extra = self.extra, []
-        for stream in self.waiting[: self.room]:
-            event = next(stream, None)
-            if event is not None:
-                told.append(event)
-            if event is None or isinstance(event, Finished | Failed | Diverged | Crashed):
-                self.waiting.remove(stream)
-        return told
-
-    def cancel(self, run_key: str, attempt: int) -> None:
-        self.cancelled.append(run_key)
-        self.waiting = [stream for stream in self.waiting if stream is not self.streams[run_key]]
-
-    def stop(self) -> None:
-        self.waiting.clear()
-
-
-@dataclass
-class Notes:
-    """A watcher that remembers what it was told."""
-
-    told: list[tuple[str, str, str]] = field(default_factory=list)
-
-    def event(self, run: ClaimedRun, event: Event, state: str) -> None:
-        self.told.append((run.run_key, type(event).__name__, state))
-
-    def tick(self, in_flight: int) -> None:
-        pass
-
-
-def drive(store: Store, backend: Scripted, watcher: Any = None, stop: Callable[[], bool] = lambda: False) -> bool:
-    owner, holder = drivers.become_driver(store.engine, backend.address)
-    assert owner is not None, holder
-    return Driver(store, backend, owner, watcher or Silent()).drive(stop)
-
-
-def states(workspace: Workspace) -> Counter[str]:
-    with workspace.reader().connect() as connection:
-        return Counter(connection.execute(text("SELECT state FROM run")).scalars())
-
-
-def column(workspace: Workspace, query: str) -> list[Any]:
-    with workspace.reader().connect() as connection:
-        return list(connection.execute(text(query)).scalars())
 
 
 def test_every_run_is_run_once_and_recorded_with_its_whole_curve(workspace: Workspace, store: Store) -> None:
@@ -167,10 +52,10 @@ def test_every_run_is_run_once_and_recorded_with_its_whole_curve(workspace: Work
     assert column(workspace, "SELECT ended_at FROM driver") != [None]
 
 
-@pytest.mark.parametrize(("room", "most"), [(1, 1), (2, 3), (4, 5), (8, 10)])
-def test_the_window_is_the_slots_and_a_quarter(store: Store, room: int, most: int) -> None:
+@pytest.mark.parametrize(("slots", "most"), [(1, 1), (2, 3), (4, 5), (8, 10)])
+def test_the_window_is_the_slots_and_a_quarter(store: Store, slots: int, most: int) -> None:
     record(store, betas=12)
-    backend = Scripted(room=room)
+    backend = Scripted(slots=slots)
     drive(store, backend)
     assert backend.most == most
 
@@ -179,13 +64,13 @@ def test_the_driver_holds_nothing_beyond_its_window(store: Store) -> None:
     record(store, betas=15)
     owner, _ = drivers.become_driver(store.engine, "scripted")
     assert owner is not None
-    backend = Scripted(room=2)
+    backend = Scripted(slots=2)
     driver = Driver(store, backend, owner, Silent())
     seen: list[int] = []
-    backend.between = lambda _: seen.append(len(driver._in_flight))
+    backend.between = lambda _: seen.append(len(driver._flights))
     driver.drive(lambda: False)
     assert max(seen) == 3
-    assert driver._in_flight == {}
+    assert len(driver._flights) == 0
 
 
 def test_progress_of_all_runs_is_written_in_one_transaction_about_once_a_second(
@@ -207,7 +92,7 @@ def test_progress_of_all_runs_is_written_in_one_transaction_about_once_a_second(
     writes: list[list[Progress]] = []
     write = store.progress
     monkeypatch.setattr(store, "progress", lambda owner, news: (writes.append(list(news)), write(owner, news)))
-    drive(store, Scripted(script=slow, room=4, between=pass_time))
+    drive(store, Scripted(script=slow, slots=4, between=pass_time))
     full = [news for news in writes if news]
     seconds = clock[0] - 100
     assert len(writes) <= seconds + 1
@@ -224,7 +109,7 @@ def test_a_curve_can_be_read_while_its_run_goes_on(workspace: Workspace, store: 
     def look(_: Scripted) -> None:
         seen.extend(column(workspace, "SELECT count(*) FROM loss_point p JOIN run r ON r.id = p.run_id WHERE r.state = 'running'"))
 
-    drive(store, Scripted(room=1, between=look))
+    drive(store, Scripted(slots=1, between=look))
     assert {2, 4} <= set(seen)
 
 
@@ -271,20 +156,21 @@ def test_a_run_that_kills_three_workers_is_quarantined_and_the_others_are_done(w
     assert [(row["number"], row["state"], row["error"]) for row in tried] == [(n, "crashed", "it crashed") for n in (1, 2, 3)]
 
 
-def test_lost_nodes_never_count_against_a_run(workspace: Workspace, store: Store) -> None:
+@pytest.mark.parametrize(("losses", "state"), [(9, "done"), (10, "quarantined")])
+def test_lost_nodes_do_not_count_against_a_run_unless_it_loses_ten(workspace: Workspace, store: Store, losses: int, state: str) -> None:
     record(store, betas=1)
 
     def script(request: RunRequest) -> Iterator[Event]:
-        if request.attempt <= 12:
+        if request.attempt <= losses:
             yield started(request)
             yield crashed(request, "lost")
             return
         yield from well(request)
 
     drive(store, Scripted(script=script))
-    assert states(workspace) == {"done": 2}
+    assert states(workspace) == {state: 2}
     assert column(workspace, "SELECT DISTINCT killed_workers FROM run") == [0]
-    assert column(workspace, "SELECT count(*) FROM attempt WHERE state = 'lost'") == [24]
+    assert column(workspace, "SELECT count(*) FROM attempt WHERE state = 'lost'") == [2 * losses]
 
 
 def test_workers_that_never_start_end_the_driver_instead_of_spinning_for_ever(workspace: Workspace, store: Store) -> None:
@@ -321,7 +207,7 @@ def test_late_news_of_a_lost_attempt_changes_nothing(workspace: Workspace, store
             backend.extra += [started(request, pid=666), progress(request, 98, 99), crashed(request), finished(request)]
 
     notes = Notes()
-    drive(store, Scripted(script=script, room=1, between=echo), notes)
+    drive(store, Scripted(script=script, slots=1, between=echo), notes)
     assert states(workspace) == {"done": 2}
     assert column(workspace, "SELECT DISTINCT max(step) FROM loss_point GROUP BY run_id") == [1]
     assert column(workspace, "SELECT DISTINCT pid FROM attempt ORDER BY pid") == [7, 8]
@@ -332,7 +218,7 @@ def test_late_news_of_a_lost_attempt_changes_nothing(workspace: Workspace, store
 def test_stop_leaves_everything_queued_and_the_next_driver_finishes(workspace: Workspace, store: Store) -> None:
     runs = record(store, betas=4)
     calls = iter(range(1000))
-    backend = Scripted(room=3)
+    backend = Scripted(slots=3)
     assert drive(store, backend, stop=lambda: next(calls) >= 6) is False
     left = states(workspace)
     assert left["running"] == 0 and 0 < left["done"] < runs and left["queued"] == runs - left["done"]
@@ -428,10 +314,10 @@ def test_a_sweep_recorded_while_the_driver_runs_is_taken_up(workspace: Workspace
     assert len(backend.submitted) == first + more[0]
 
 
-def test_runs_of_a_paused_sweep_wait_and_the_driver_ends_without_them(workspace: Workspace, store: Store) -> None:
+def test_runs_of_a_sweep_that_a_limit_paused_wait_and_the_driver_ends_without_them(workspace: Workspace, store: Store) -> None:
     wanted, waiting = record(store, "first", betas=2), record(store, "second", betas=1, first=10)
     with store.engine.begin() as connection:
-        connection.execute(text("UPDATE sweep SET state = 'paused' WHERE name = 'second'"))
+        steering.pause(connection, steering.sweep_id(connection, "second"), "its limit was reached.")
     assert drive(store, Scripted()) is True
     assert states(workspace) == {"done": wanted, "queued": waiting}
 

@@ -9,11 +9,12 @@ from factories import made_up_workspace, picture_bytes
 from sqlalchemy import text as sql
 
 from db import queries
-from sweep.cli import running
+from sweep.cli import planning
 from sweep.combination import run_key
 from sweep.inputs import inspect_inputs
-from sweep.plan import BYTES_PER_PIXEL, BYTES_PER_RUN, Plan, Speed, make_plan, own_weights, picture_sizes
+from sweep.plan import BYTES_PER_PIXEL, BYTES_PER_RUN, Plan, make_plan, own_weights, picture_sizes
 from sweep.spec import NamedCombination, SweepSpec, parse_spec
+from sweep.speed import Speed
 from sweep.transfer.cost import peak_bytes
 from sweep.transfer.cost import work as work_of
 from sweep.transfer.recipe import Recipe
@@ -121,11 +122,18 @@ def test_the_memory_is_that_of_the_largest_run_which_is_still_to_do(folder: Path
 def test_a_plan_says_when_the_machine_s_memory_is_too_small_for_so_many_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = spec_of(folder, "{beta: [1, 2, 3]}")
     made = plan_of(spec)
-    needs = 2 * (made.memory + running.WORKER_BYTES)
+    needs = 2 * (made.memory + planning.WORKER_BYTES)
     for has, warned in ((needs + 4096, False), (needs - 4096, True)):
         monkeypatch.setattr("os.sysconf", lambda name, has=has: 4096 if name == "SC_PAGE_SIZE" else has // 4096)
-        line = next(line for line in running.describe(made, spec).splitlines() if line.startswith("  memory"))
+        line = next(line for line in planning.describe(made, spec).splitlines() if line.startswith("  memory"))
         assert ("2 workers at once need" in line and "raise resources.cpus" in line) is warned
+
+
+def test_each_region_has_gram_matrices_of_its_own_and_each_is_multiplied_twice() -> None:
+    recipe = Recipe(size=64, smallest=64, steps=1)
+    one, three = (work_of("vgg16-hed", "relu2_1", (64, 64), recipe, grams) for grams in (1, 3))
+    # relu1_1: 64 channels at 64 x 64 places, relu2_1: 128 at 32 x 32; F F^T, and its gradient by the features.
+    assert three - one == 2 * 2 * (64**2 * 64**2 + 128**2 * 32**2)
 
 
 def test_larger_pictures_more_steps_and_deeper_layers_cost_more(folder: Path) -> None:
@@ -161,7 +169,7 @@ def test_a_size_by_area_is_that_of_the_photograph_itself(folder: Path) -> None:
     (folder / "a.png").write_bytes(picture_bytes(0, size=(400, 100)))
     spec = spec_of(folder, "{}", settings="{network: vgg16-hed, size: 100, size_by: area}")
     # 100 x 100 pixels at an aspect of 4: 200 x 50.
-    expected = work_of("vgg16-hed", "relu5_1", 100, 400, Recipe(size=200))
+    expected = work_of("vgg16-hed", "relu5_1", (100, 400), Recipe(size=200))
     made = plan_of(spec)
     assert made.work == expected
     assert made.bytes == int(BYTES_PER_PIXEL * 200 * 50 + BYTES_PER_RUN)

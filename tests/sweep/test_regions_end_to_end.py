@@ -15,7 +15,7 @@ from gallery.export.reading import read_recipe
 from gallery.export.recipe import combination_of, pictures_of
 from gallery.filters import FilterSpec
 from gallery.run_view import input_pictures, read_run, recipe_yaml
-from sweep.cli import running, taking
+from sweep.cli import planning, running, taking
 from sweep.combination import run_key
 from sweep.spec import load_spec
 
@@ -82,13 +82,13 @@ def test_a_run_for_each_photograph_is_recorded_by_a_name_that_both_share(workspa
 
 
 def test_planning_again_reuses_every_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    running.plan(folder / "s.yaml", folder / "w", as_json=True)
+    planning.plan(folder / "s.yaml", folder / "w", as_json=True)
     said = json.loads(capsys.readouterr().out)
     assert (said["combinations"], said["runs"], said["reused"]) == (4, 4, 4)
     swapped = yaml.safe_load(FILE) | {"name": "swapped"}
     swapped["style"][1]["regions"].reverse()
     (folder / "swapped.yaml").write_text(yaml.safe_dump(swapped))
-    running.plan(folder / "swapped.yaml", folder / "w", as_json=True)
+    planning.plan(folder / "swapped.yaml", folder / "w", as_json=True)
     assert json.loads(capsys.readouterr().out)["reused"] == 4
 
 
@@ -110,8 +110,8 @@ def test_a_bundle_brings_the_masks_and_its_recipes_name_them(folder: Path) -> No
 
 def test_a_sidecar_plans_the_same_run(folder: Path) -> None:
     for row in exported(folder):
-        prepared = running.prepare(folder / "out" / row["recipe_file"])
-        planned = running.plan_in(prepared, None).planned
+        prepared = planning.prepare(folder / "out" / row["recipe_file"])
+        planned = planning.plan_in(prepared, None).planned
         assert [run_key(one.combination.run_settings()) for one in planned] == [row["run_key"]]
 
 
@@ -174,5 +174,5 @@ def test_the_gallerys_yaml_is_the_same_run_beside_the_workspaces_pictures(folder
         text = recipe_yaml(read_run(connection, row["run_key"], FilterSpec()))
     (folder / "w/again.yaml").write_text(text)
     assert len(load_spec(folder / "w/again.yaml").picture_paths()) == 5 - 1 * (row["content"] == "dog.png")
-    planned = running.plan_in(running.prepare(folder / "w/again.yaml"), None).planned
+    planned = planning.plan_in(planning.prepare(folder / "w/again.yaml"), None).planned
     assert [run_key(one.combination.run_settings()) for one in planned] == [row["run_key"]]

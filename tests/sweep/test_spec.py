@@ -134,7 +134,7 @@ BASE = "name: x\ncontent: photos\nstyle: starry.jpg\n"
          ["line 4", "paramters", "no such key", "did you mean `parameters`", "Allowed here: name, method"]),
         (BASE + "beta: 3\n", ["line 4", "beta", "no such key", "belongs under `parameters` or `settings`"]),
         (BASE + "resources: {cpu: 1}\n", ["line 4", "resources.cpu", "did you mean `cpus`", "Allowed here: cpus, gpus, memory"]),
-        (BASE + "method: random\n", ["line 4", "method", "'random' is not allowed", "'grid'"]),
+        (BASE + "method: bayes\n", ["line 4", "method", "'bayes' is not allowed", "'grid'"]),
         ("content: photos\nstyle: starry.jpg\n", ["'name' is missing", "a sweep needs name, content and style"]),
         ("name: x\nstyle: starry.jpg\n", ["'content' is missing"]),
         # names
@@ -297,7 +297,7 @@ def test_a_number_of_one_recipe_is_refused_beside_the_other_with_what_to_do(fold
     for part in (
         f"line 4, parameters.{name}: {value} is not allowed",
         f"belongs to the recipe {own}",
-        f"recipe {other} a file of their own",
+        f"or move it to `when: [{{if: {{recipe: {own}}}, then: {{{name}: ...}}}}]`.",
     ):
         assert part in both
     wrong = refusal(BASE + f"settings: {{recipe: {other}, {name}: {value}}}\n", folder)

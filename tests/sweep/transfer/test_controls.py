@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from problems import Sources, objective_of
 
 from sweep.errors import InputError
-from sweep.transfer import pack
+from sweep.transfer import checkpoint
 from sweep.transfer.colours import to_lab
 from sweep.transfer.networks import Features
 from sweep.transfer.objective import value_of
@@ -201,13 +201,13 @@ def test_without_averaging_the_picture_is_the_last_iterate(random_features: Feat
     problem = problem_of(source, recipe=recipe)
     runs: list[torch.Tensor] = []
 
-    class Watched(pack.PackAdam):
+    class Watched(checkpoint.PackAdam):
         def picture(self) -> torch.Tensor:
             runs.append(self.images.clone())
             return super().picture()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pack, "PackAdam", Watched)
+        patch.setattr(checkpoint, "PackAdam", Watched)
         found = picture(random_features, problem)
     np.testing.assert_array_equal(found, as_pixels(runs[-1]))
 

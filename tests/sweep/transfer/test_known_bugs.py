@@ -9,7 +9,7 @@ import torch
 from problems import Sources, problem_of
 
 from sweep.errors import InputError
-from sweep.transfer import pack
+from sweep.transfer import member, pack
 from sweep.transfer.networks import Features
 from sweep.transfer.presets import layer_names
 from sweep.transfer.recipe import Recipe
@@ -188,7 +188,7 @@ def test_a_picture_that_depends_on_how_often_somebody_looks(
     *_, watched = stylize(random_features, problem, snapshots=frozenset(range(1, 31)))
     assert isinstance(watched, Outcome)
     np.testing.assert_array_equal(expected, watched.pixels)
-    monkeypatch.setattr(pack, "CHUNK_STEPS", 7)
+    monkeypatch.setattr(member, "CHUNK_STEPS", 7)
     np.testing.assert_array_equal(expected, outcome_of(random_features, problem).pixels)
 
 

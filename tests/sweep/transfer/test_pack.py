@@ -17,7 +17,7 @@ from sweep.transfer.curve import LossPoint
 from sweep.transfer.networks import Features
 from sweep.transfer.objective import PackObjective
 from sweep.transfer.recipe import Recipe
-from sweep.transfer.stylize import Outcome, Problem, Region, Shot, Stop, TargetCache, pack_key, stylize, stylize_pack
+from sweep.transfer.stylize import Along, Outcome, Problem, Region, Shot, Stop, TargetCache, pack_key, stylize, stylize_pack
 from sweep.transfer.targets import Targets, as_image
 from sweep.transfer.weights import Weights
 
@@ -194,7 +194,7 @@ def test_members_end_a_scale_by_their_own_steps_and_plateaus_and_go_on_together(
 
 def test_each_member_has_snapshots_of_its_own(random_features: Features, source: Sources) -> None:
     problems = [problem_of(source, content=source(seed), recipe=Recipe(size=64, steps=10)) for seed in (1, 4)]
-    plain, told = (run_pack(random_features, problems, snapshots=asked) for asked in ((), [{1, 10}, 3]))
+    plain, told = (run_pack(random_features, problems, along=Along(snapshots=asked)) for asked in ((), [{1, 10}, 3]))
     assert [[shot.step for shot in one.shots] for one in told] == [[1, 10], [1, 3, 10]]
     for one, other in zip(told, plain, strict=True):
         np.testing.assert_array_equal(one.end.pixels, other.end.pixels)
@@ -244,7 +244,7 @@ class Reads(TorchDispatchMode):
 
 
 def test_the_host_reads_nothing_between_two_looks_at_the_curve(random_features: Features, source: Sources, monkeypatch: Any) -> None:
-    monkeypatch.setattr("sweep.transfer.pack.CHUNK_SECONDS", 1e9)
+    monkeypatch.setattr("sweep.transfer.member.CHUNK_SECONDS", 1e9)
     whole = torch.Tensor.tolist
 
     def reads(steps: int) -> int:

@@ -9,7 +9,7 @@ import pytest
 from problems import Sources
 
 from sweep.errors import InputError
-from sweep.transfer import pack
+from sweep.transfer import member
 from sweep.transfer.curve import LossPoint
 from sweep.transfer.networks import Features
 from sweep.transfer.recipe import Recipe, log_spaced
@@ -89,7 +89,7 @@ def test_a_run_that_stops_early_is_the_beginning_of_the_one_that_does_not(name: 
 def test_stopping_does_not_look_at_the_clock(random_features: Features, source: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = Recipe(size=32, steps=150, stop=Stop(below=0.02, per=15))
     expected = finish(random_features, problem_of(source, recipe=recipe))
-    monkeypatch.setattr(pack, "CHUNK_SECONDS", 0.0)
+    monkeypatch.setattr(member, "CHUNK_SECONDS", 0.0)
     found = finish(random_features, problem_of(source, recipe=recipe))
     assert found[0] == expected[0] and found[2].steps == expected[2].steps < 150
     np.testing.assert_array_equal(found[2].pixels, expected[2].pixels)

@@ -11,7 +11,7 @@ import torch
 from problems import Sources, objective_of, problem_of
 
 from sweep.errors import InputError
-from sweep.transfer import pack
+from sweep.transfer import checkpoint
 from sweep.transfer.curve import LossPoint
 from sweep.transfer.images import resized
 from sweep.transfer.lbfgs import PackLBFGS
@@ -232,7 +232,7 @@ def test_an_optimiser_that_stands_still_is_reported(random_features: Features, s
             self._runs[0].at = before
             return told
 
-    monkeypatch.setattr(pack, "PackLBFGS", Asleep)
+    monkeypatch.setattr(checkpoint, "PackLBFGS", Asleep)
     _, outcome = finish(random_features, problem_of(source, recipe=Recipe(name="gatys", size=64, steps=3)))
     assert not outcome.moved and not outcome.diverged
 

@@ -1,0 +1,147 @@
+"""`backup`, `verify`, `merge`, `archive`, `unarchive`, `delete`, `gc`: what they say."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from db import backup as backups
+from db import housekeeping
+from db import merge as merging
+from db.engine import storage_errors
+from db.verify import verify as look
+from db.workspace import Workspace, open_workspace
+from sweep.cli.wording import amount_of_bytes, printable
+from sweep.errors import InputError, StorageError
+
+MOST_FAULTS = 50
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, default=str))
+
+
+def backup(folder: Path, out: Path, *, database_only: bool, as_json: bool) -> None:
+    """`stylesweep backup`."""
+    workspace = open_workspace(folder, create=False)
+    with storage_errors(workspace.url):
+        made = backups.back_up(workspace, out, database_only=database_only)
+    if as_json:
+        copied = {"folder": str(made.folder), "files": made.pictures.files, "bytes": made.pictures.bytes}
+        _print_json({**copied, "checkpoints": made.checkpoints, "lost_checkpoints": made.lost_checkpoints})
+        return
+    what = "the database" if database_only else f"{_count(made.pictures.files, 'file')} ({amount_of_bytes(made.pictures.bytes)}) copied"
+    states = f", {_count(made.checkpoints, 'resumable state')}" if made.checkpoints else ""
+    print(f"{printable(str(made.folder))}: {what}{states}. It is a workspace: look at it with --workspace.")
+    if made.lost_checkpoints:
+        print(f"{_count(made.lost_checkpoints, 'resumable state')} could not be read; those runs would begin from their start.")
+
+
+def verify(folder: Path, *, quick: bool, as_json: bool) -> int:
+    """`stylesweep verify`; 0 if the workspace is whole, else the exit code of damage."""
+    workspace = open_workspace(folder, create=False)
+    with storage_errors(workspace.url):
+        found = look(workspace, quick=quick)
+    if as_json:
+        _print_json(asdict(found))
+    else:
+        for fault in found.faults[:MOST_FAULTS]:
+            print(printable(f"{fault.what}.\n    {fault.do[:1].upper()}{fault.do[1:]}."))
+        if len(found.faults) > MOST_FAULTS:
+            print(f"... and {len(found.faults) - MOST_FAULTS:,} more (--json lists them all)")
+        looked = f"{_count(found.pictures, 'picture')}, {_count(found.files, 'file')}, {_count(found.checkpoints, 'resumable state')}"
+        how = "there" if quick else "read and compared with their names"
+        print(f"{looked} {how}: {_count(len(found.faults), 'fault')}.")
+        if found.orphans:
+            print(f"{_count(found.orphans, 'file')} ({amount_of_bytes(found.orphan_bytes)}) that nothing refers to: stylesweep gc")
+    return StorageError.exit_code if found.faults else 0
+
+
+def merge(folder: Path, other: Path, *, as_json: bool) -> None:
+    """`stylesweep merge`; makes the workspace if there is none."""
+    merging.check_other(other)
+    workspace = open_workspace(folder, create=True)
+    with storage_errors(workspace.url):
+        merged = merging.merge(workspace, other)
+    say_merged(workspace, merged, as_json=as_json)
+
+
+def say_merged(workspace: Workspace, merged: merging.Merged, *, as_json: bool) -> None:
+    """What a merge or a pull brought."""
+    if as_json:
+        _print_json(asdict(merged))
+        return
+    reviews = f", {_count(merged.reviews, 'review')}" if merged.reviews else ""
+    files = f"{_count(merged.files, 'file')} ({amount_of_bytes(merged.bytes)})"
+    print(f"{_count(merged.results, 'result')} and {_count(merged.sweeps, 'sweep')} new here{reviews}; {files}.")
+    for there, here in merged.renamed:
+        print(printable(f"{there}: a sweep of that name with other combinations was here; what came is named {here}."))
+    for name in merged.paused:
+        print(printable(f"{name}: some of its runs are not finished. It is paused here; `stylesweep resume {name}` would run them."))
+
+
+def archive(folder: Path, name: str) -> None:
+    """`stylesweep archive`."""
+    workspace = open_workspace(folder, create=False)
+    with storage_errors(workspace.url):
+        housekeeping.archive(workspace.writer(), name)
+    print(printable(f"{name} is archived: `stylesweep status --all` lists it, `stylesweep unarchive {name}` brings it back."))
+
+
+def unarchive(folder: Path, name: str) -> None:
+    """`stylesweep unarchive`."""
+    workspace = open_workspace(folder, create=False)
+    with storage_errors(workspace.url):
+        housekeeping.unarchive(workspace.writer(), name)
+    print(printable(f"{name} is listed again."))
+
+
+def delete(folder: Path, name: str, *, yes: bool) -> None:
+    """`stylesweep delete`: asks on a terminal.
+
+    Raises:
+        InputError: nobody is there to ask, and --yes was not given.
+    """
+    workspace = open_workspace(folder, create=False)
+    with storage_errors(workspace.url), workspace.reader().connect() as connection:
+        goes = housekeeping.what_goes(connection, name)
+    what = f"{_count(goes.combinations, 'combination')} and {_count(goes.runs, 'run')} ({goes.done:,} done) that no other sweep has"
+    if not yes:
+        if not sys.stdin.isatty():
+            raise InputError(f"{name} has {what}; add --yes to delete them.")
+        typer.confirm(printable(f"Delete {name}: {what}?"), abort=True)
+    with storage_errors(workspace.url):
+        housekeeping.delete_sweep(workspace.writer(), name)
+    print(printable(f"{name} is deleted: {what}. Its files go with `stylesweep gc --delete`, from an hour after they were written."))
+
+
+def gc(folder: Path, *, remove: bool, hours: float, as_json: bool) -> None:
+    """`stylesweep gc`: counts, and removes where told to.
+
+    Raises:
+        InputError: a time under an hour.
+    """
+    workspace = open_workspace(folder, create=False)
+    seconds = 3600 * hours
+    housekeeping.check_age(seconds)
+    found = housekeeping.collect(workspace, older_than=seconds) if remove else housekeeping.orphans(workspace, older_than=seconds)
+    if as_json:
+        _print_json([{"kind": kind.kind, "files": kind.files, "bytes": kind.bytes, "removed": remove} for kind in found])
+        return
+    for kind in found:
+        if kind.files:
+            print(f"{_count(kind.files, kind.kind)}, {amount_of_bytes(kind.bytes)}")
+    total, size = sum(kind.files for kind in found), sum(kind.bytes for kind in found)
+    if not total:
+        print("Nothing to remove: something refers to every file, or it is younger than --older-than.")
+    elif remove:
+        print(f"{_count(total, 'file')} removed, {amount_of_bytes(size)}.")
+    else:
+        print(f"{_count(total, 'file')} that nothing refers to, {amount_of_bytes(size)}. Remove them: stylesweep gc --delete")

@@ -1,0 +1,109 @@
+"""What runs on the nodes of a Ray cluster: the task around `worker.run`, its inputs, and how it hears that it is to stop.
+
+Why the task is as it is (docs/design.md, section 5): max_calls=0, because a GPU task loses its process after every call by default, and
+the network with it; max_retries=0, because Ray's replay of a stream drops what a second attempt yields in the first one's
+positions, so the driver owns retries; weights and pictures as numpy, nested in a dict, so that a task begins before they have
+travelled and a process that has cached what it needs never fetches them.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import ray
+from ray import ObjectRef
+from ray.exceptions import RayError
+
+from sweep.errors import StorageError
+from sweep.events import Event, Started
+from sweep.request import Inputs, RunRequest
+from sweep.transfer.weights import Weights
+
+PictureKey = tuple[str, int]
+WeightsKey = tuple[str, str]
+Key = tuple[str, int]
+"""(run_key, attempt)."""
+Work = Callable[[Sequence[RunRequest], Inputs, Callable[[], Set[Key]]], Iterator[Event]]
+"""What a worker does with the runs of a task: `worker.run`, or what stands for it where load and scheduling are measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredInputs:
+    """A worker's view of its inputs: references, fetched only when a cache of the process lacks them."""
+
+    pictures: Mapping[PictureKey, "ObjectRef[np.ndarray]"]
+    networks: Mapping[WeightsKey, "ObjectRef[dict[str, Any]]"]
+    masks: Mapping[PictureKey, "ObjectRef[np.ndarray]"] = field(default_factory=dict)
+    states: Mapping[str, "ObjectRef[bytes] | str"] = field(default_factory=dict)
+
+    def pixels(self, sha256: str, long_side: int) -> np.ndarray:
+        """Zero-copy and read-only within a node."""
+        return ray.get(self.pictures[sha256, long_side])
+
+    def mask(self, sha256: str, long_side: int) -> np.ndarray:
+        """As `pixels`."""
+        return ray.get(self.masks[sha256, long_side])
+
+    def checkpoint(self, run_key: str) -> bytes:
+        """Where a run goes on from. Raises StorageError if the driver could not read it."""
+        state = self.states[run_key]
+        if isinstance(state, str):
+            raise StorageError(state)
+        return ray.get(state)
+
+    def weights(self, network: str, network_hash: str) -> Weights:
+        """Once per process: the worker keeps the network it builds from it."""
+        stored = ray.get(self.networks[network, network_hash])
+        return Weights(network=network, arrays=stored["arrays"], content_hash=stored["content_hash"])
+
+
+class StopList:
+    """An actor beside the driver: which attempts are to stop. Workers ask it; nothing waits for its answer."""
+
+    def __init__(self) -> None:
+        self._keys: frozenset[Key] = frozenset()
+
+    def replace(self, keys: frozenset[Key]) -> None:
+        """These and no others."""
+        self._keys = keys
+
+    def asked(self, keys: frozenset[Key]) -> frozenset[Key]:
+        """Which of these."""
+        return self._keys & keys
+
+
+class Asked:
+    """A worker's side of the stop list: called between steps, it gives what it knows and asks anew; it never waits."""
+
+    def __init__(self, stop_list: Any, keys: Iterable[Key]) -> None:
+        self._stop_list, self._keys = stop_list, frozenset(keys)
+        self._answer: Any = None
+        self._known: frozenset[Key] = frozenset()
+
+    def __call__(self) -> frozenset[Key]:
+        """Which of this task's attempts are to stop, as of a moment ago."""
+        if self._answer is not None and ray.wait([self._answer], timeout=0)[0]:
+            with contextlib.suppress(RayError):  # without its driver nobody can ask; Ray ends this task then anyhow
+                self._known = ray.get(self._answer)
+            self._answer = None
+        if self._answer is None:
+            self._answer = self._stop_list.asked.remote(self._keys)
+        return self._known
+
+
+def _run(requests: Sequence[RunRequest], inputs: StoredInputs, stop_list: Any, work: Work | None) -> Iterator[Event]:
+    """A task: runs on one node of the cluster. work: instead of `worker.run`."""
+    if work is None:
+        from sweep import worker  # here, as the driver imports this module too, and needs no torch
+
+        work = worker.run
+    place = ray.get_runtime_context().get_node_id()
+    asked = Asked(stop_list, [(request.run_key, request.attempt) for request in requests])
+    for event in work(requests, inputs, asked):
+        yield replace(event, place=place) if isinstance(event, Started) else event
+
+
+TASK: dict[str, Any] = {"num_returns": "streaming", "max_retries": 0, "max_calls": 0, "_generator_backpressure_num_objects": 64}
+run_task: Any = ray.remote(**TASK)(_run)
