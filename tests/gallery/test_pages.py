@@ -30,7 +30,6 @@ PAGES = ("sweeps", "gallery", "run")
 
 def page(name: str, **params: str | list[str]) -> AppTest:
     at = AppTest.from_file(str(APP), default_timeout=30)
-    at.run()
     at.switch_page(f"app_pages/{name}.py")
     for key, value in params.items():
         at.query_params[key] = value
