@@ -63,7 +63,7 @@ class Upload:
         package = _Package(self, folder)
         for file in {file.sha256: file for file in self.files}.values():
             for offset in range(lacking.get(file.sha256, file.size), file.size, PIECE):
-                if package.size >= PACKAGE:
+                if package.size + PIECE > PACKAGE:
                     yield package.path
                     package = _Package(self, folder)
                 package.add(file, offset)
