@@ -194,7 +194,8 @@ def keys_here(path: Path) -> set[str]:
 
 def test_a_running_sweep_is_a_lock_and_is_followed_and_left(cluster: Cluster) -> None:
     submit = ("submit", f"{HOME}/holidays/long.yaml", "--workspace", WORKSPACE)
-    assert "follow it: stylesweep attach long" in cluster.stylesweep(*submit)
+    assert "nobody can be asked here whether that is meant; add --yes" in cluster.stylesweep(*submit, ends_with=2)
+    assert "follow it: stylesweep attach long" in cluster.stylesweep(*submit, "--yes")
     assert "'long' is running there already" in cluster.stylesweep(*submit, ends_with=3)
 
     with subprocess.Popen(cluster.command("attach"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as following:
