@@ -20,8 +20,8 @@ __all__ = ["ClaimedRun", "Launch", "Store"]
 class Store(Claims, Setbacks):
     """Writes to one workspace."""
 
-    def started(self, owner: str, event: events.Started, launch: Launch | None = None) -> bool:
-        """Note where an attempt runs, and with what; False if it no longer holds its run."""
+    def started(self, owner: str, event: events.Started, launch: Launch | None = None, at: float | None = None) -> bool:
+        """Note where an attempt runs, with what, and since when (Unix time; None: now); False if it no longer holds its run."""
         with self._transaction() as connection:
             run_id = held(connection, owner, event)
             if run_id is not None:
@@ -34,7 +34,7 @@ class Store(Claims, Setbacks):
                     "start_step": event.start_step,
                     **(asdict(launch) if launch else {}),
                 }
-                update_attempt(connection, run_id, event.attempt, started_at=time.time(), **values)
+                update_attempt(connection, run_id, event.attempt, started_at=at or time.time(), **values)
         return run_id is not None
 
     def progress(self, owner: str, news: Sequence[events.Progress]) -> None:
