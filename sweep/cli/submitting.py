@@ -191,6 +191,9 @@ def watch(server: JobServer, job: Job) -> int:
     job = server.job(job.id)
     if job.state == "SUCCEEDED":
         return 0
+    if job.state == "STOPPED":
+        say(f"{job.id} was stopped. Submit the sweep again to go on; nothing is run twice.")
+        return Interrupted.exit_code
     if job.exit_code not in SAID:
         said = job.message.strip() or "nobody knows why"
         say(f"{job.id} has {job.state.lower()}: {said.splitlines()[0]}")

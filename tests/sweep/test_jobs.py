@@ -101,8 +101,8 @@ def test_a_line_of_a_stranger_is_shown_as_it_is(capsys: pytest.CaptureFixture[st
         ("FAILED", 1, 1, ""),  # some runs failed, and it has said so
         ("FAILED", 2, 2, ""),
         ("FAILED", 137, 137, "has failed: it broke"),
-        ("STOPPED", None, 4, "has stopped: it broke"),
-        ("STOPPED", 130, 130, ""),
+        ("FAILED", None, 4, "has failed: it broke"),
+        ("STOPPED", None, 130, "was stopped. Submit the sweep again to go on"),
     ],
 )
 def test_attach_ends_as_the_job_did(
