@@ -246,13 +246,13 @@ def states_of(connection: Connection, run_keys: Sequence[str]) -> dict[str, str]
 def measured_rate(connection: Connection, network: str | None = None, dtype: str | None = None) -> float | None:
     """Multiply-adds per second of one worker, from the newest 50 finished attempts here; None if there are none.
 
-    Of one network and of one number type, where they are given. Runs that may have stopped early are left out: they did less than the
-    work that they were expected to take.
+    Of one network and of one number type, where they are given. Runs that may have stopped early are left out, and attempts that went on
+    from a state: they did less than the work that the run was expected to take.
     """
     statement = (
         select(Run.work, Attempt.seconds)
         .join(Attempt, Attempt.run_id == Run.id)
-        .where(Attempt.state == "done", Attempt.seconds > 0, Run.settings["stop"].as_string().is_(None))
+        .where(Attempt.state == "done", Attempt.seconds > 0, Attempt.start_step == 0, Run.settings["stop"].as_string().is_(None))
         .order_by(Attempt.id.desc())
         .limit(50)
     )

@@ -262,9 +262,9 @@ class Driver:
                 if steering.pause(connection, sweep_id, reason):
                     self._watcher.remark(f"{steering.name_of(connection, sweep_id)} is paused: {reason}")
             held = steering.held(connection, self._owner)
+        for run in self._flights:
+            run.asked_to_stop = None if run.key in held else run.asked_to_stop or now  # it may be wanted again before it has stopped
         unwanted = [run for run in self._flights if run.key not in held]
-        for run in unwanted:
-            run.asked_to_stop = run.asked_to_stop or now
         self._backend.ask_to_stop({run.key for run in unwanted})
         for run in unwanted:
             company = self._flights.company(run)

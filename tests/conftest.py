@@ -33,7 +33,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     @functools.cache
     def group(path: str) -> str:
-        return "ray" if "mark.ray" in (config.rootpath / path).read_text() else path
+        text = (config.rootpath / path).read_text()
+        return "ray" if "mark.ray" in text or "mark.cluster" in text else path
 
     class OneRayAtATime(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:

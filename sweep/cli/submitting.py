@@ -4,6 +4,7 @@ import asyncio
 import json
 import shlex
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ SMALL = 16 * 2**20
 """Bytes that are sent at once, without asking what of them is there already: that costs a job of some seconds."""
 
 LAST_LINES = 20
+START_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,10 +72,22 @@ def submit(path: Path, head: Head, workspace: str, options: list[str], *, follow
         command = ["run", there, "--workspace", workspace, "--address", "auto", "--log", *options]
         job = server.start(shlex.join(["python", "-m", "sweep.cli.main", *command]), workspace, spec.name)
         say(f"{spec.name} runs on the cluster, as {job.id}; results lie in {workspace} on the head.")
-        if follow:
+        if follow or not _under_way(server, job):
             return watch(server, job)
         say(f"follow it: stylesweep attach {shlex.quote(spec.name)}{_how(head)}")
         return 0
+
+
+def _under_way(server: JobServer, job: Job) -> bool:
+    """Wait until its driver drives, so that whoever submits and leaves knows; false if it has ended before."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if server.job(job.id).over:
+            return False
+        if any("runs" in _told(line) for line in server.log(job.id).splitlines()):
+            return True
+        time.sleep(0.5)
+    return True
 
 
 def send(server: JobServer, upload: Upload, workspace: str) -> str:
