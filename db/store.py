@@ -6,7 +6,6 @@ In a `batch` they are one transaction together: on a disk, a commit costs more t
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from db.claims import ClaimedRun, Claims, Launch
 from db.queries import YARDSTICKS
@@ -32,7 +31,7 @@ class Store(Claims, Setbacks):
                     "versions": dict(event.versions),
                     "place": event.place or None,
                     "start_step": event.start_step,
-                    **(asdict(launch) if launch else {}),
+                    **(vars(launch) if launch else {}),
                 }
                 update_attempt(connection, run_id, event.attempt, started_at=at or time.time(), **values)
         return run_id is not None
