@@ -6,6 +6,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models_base import Base, one_of
+from db.models_beside import Calibration, Checkpoint, Driver, Preview, Review, ReviewTag
 
 __all__ = [
     "ATTEMPT_STATES",
