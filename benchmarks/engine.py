@@ -1,4 +1,4 @@
-"""What the engine costs here: steps against a bare PyTorch loop, packs, start of a run, yardsticks, memory against prediction.
+"""What the engine costs here: steps against a bare PyTorch loop, packs, states, start of a run, yardsticks, memory against prediction.
 
     .venv/bin/python benchmarks/engine.py [--sizes 128,256,512] [--quick] [--json] [--network vgg19] [--threads N] [--device cuda]
 
@@ -18,6 +18,7 @@ import torch
 from engine_memory import memory
 from engine_packs import pack_costs, precision
 from engine_setting import LAYERS, RATIO, Plan, Row, pictures
+from engine_states import state_costs
 from engine_steps import step_times
 
 from sweep import process, worker
@@ -112,6 +113,7 @@ def measure(plan: Plan) -> Iterator[Row]:
     yield from step_times(plan, weights, features)
     yield from pack_costs(plan, features)
     yield from precision(plan, features)
+    yield from state_costs(plan, features)
     yield from start_times(plan, weights)
     yield from yardstick_times(plan)
     yield from memory(plan)

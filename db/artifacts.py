@@ -24,6 +24,8 @@ class Artifacts:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._durable: set[Path] = set()
+        """Folders of which it is known that a power cut leaves them in place."""
 
     def path(self, sha256: str, suffix: str) -> Path:
         """Where a file lies, or would lie. Never built from anything but a hash and a plain suffix.
@@ -46,7 +48,7 @@ class Artifacts:
         try:
             if _touched(target) and target.read_bytes() == data:  # not by size alone: running again is how damage is repaired
                 return sha256
-            write_durably(target, data)
+            write_durably(target, data, self._durable)
         except OSError as error:
             raise storage_error(target, error) from error
         return sha256
@@ -78,8 +80,10 @@ def _touched(target: Path) -> bool:
     return False
 
 
-def write_durably(target: Path, data: bytes) -> None:
+def write_durably(target: Path, data: bytes, durable: set[Path] | None = None) -> None:
     """Replace a file atomically: readers see the old bytes or the new ones, also after a power cut.
+
+    durable: folders whose own entry need not be secured again; that of the file is added.
 
     Raises:
         OSError: as the operating system says; no partial file stays behind.
@@ -97,8 +101,11 @@ def write_durably(target: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             partial.unlink()
         raise
-    for folder in (target.parent, target.parent.parent):  # the second holds the entry of a folder that was just made
-        sync_folder(folder)
+    sync_folder(target.parent)
+    if durable is None or target.parent not in durable:
+        sync_folder(target.parent.parent)  # it holds the entry of a folder that may be new
+        if durable is not None:
+            durable.add(target.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -30,12 +30,13 @@ class UnderWay(Writing):
         False if the attempt no longer holds the run. Raises StorageError for a full disk.
         """
         row = self._write(event, event.state)
+        needless = row["file"]
         with self._transaction() as connection:
             run_id = held(connection, owner, event)
             if run_id is not None:
                 insert_points(connection, run_id, curve)
-                _record(connection, run_id, row)
-        self._tidy(event.run_key, row["file"], kept=run_id is not None)
+                needless = _record(connection, run_id, row)
+        self._remove(needless)
         return run_id is not None
 
     def stopped(self, owner: str, event: events.Stopped, curve: Sequence[events.LossPoint] = ()) -> str | None:
@@ -44,16 +45,16 @@ class UnderWay(Writing):
         Returns the run's new state, or None if the attempt no longer held it. Raises StorageError for a full disk.
         """
         row = self._write(event, event.state) if event.state is not None else None
+        needless = row["file"] if row is not None else None
         with self._transaction() as connection:
             run_id = held(connection, owner, event)
             if run_id is not None:
                 insert_points(connection, run_id, curve)
                 if row is not None:
-                    _record(connection, run_id, row)
+                    needless = _record(connection, run_id, row)
                 queue_again(connection, run_id)
                 close_attempt(connection, run_id, event.attempt, "cancelled", error=f"stopped after step {event.step}, as asked")
-        if row is not None:
-            self._tidy(event.run_key, row["file"], kept=run_id is not None)
+        self._remove(needless)
         return "queued" if run_id is not None else None
 
     def preview(self, owner: str, previews: Sequence[events.Preview]) -> None:
@@ -67,19 +68,20 @@ class UnderWay(Writing):
                     row = {"run_id": run_id, "step": event.step, "picture": event.picture, "at": time.time()}
                     connection.execute(insert(Preview).prefix_with("OR REPLACE").values(row))
 
-    def _tidy(self, run_key: str, file: str, *, kept: bool) -> None:
-        """A state that was recorded replaces the older ones; one that came too late goes. Both once the rows are there for good."""
-        if kept:
-            self._after_commit(lambda: self.remove_states(run_key, but=file))
-        else:
-            self._after_commit(lambda: (self.checkpoints / file).unlink(missing_ok=True))
+    def _remove(self, file: str | None) -> None:
+        """A state that a newer one has replaced, or that came too late; once the rows are there for good.
 
-    def remove_states(self, run_key: str, but: str = "") -> None:
-        """Remove the files of a run's states, except one; also such as a killed driver left behind."""
-        for path in self.checkpoints.glob(f"{run_key}-*.safetensors"):
-            if path.name != but:
-                with contextlib.suppress(OSError):  # one that stays is in nobody's way
-                    path.unlink()
+        That one alone: within a batch a run may leave several states, and the last of them has its row by the time that any file goes.
+        """
+        if file is not None:
+            self._after_commit(lambda: _unlink(self.checkpoints / file))
+
+    def remove_states(self, run_key: str) -> None:
+        """Remove all files of the states of a run that has settled; also such as a killed driver left behind."""
+        with contextlib.suppress(OSError):  # no folder, no states
+            for path in self.checkpoints.iterdir():  # a glob compiles a pattern for every run that ends, which takes longer
+                if path.name.startswith(f"{run_key}-") and path.name.endswith(".safetensors"):
+                    _unlink(path)
 
     def _write(self, event: events.Checkpoint | events.Stopped, state: bytes) -> dict[str, Any]:
         name = f"{event.run_key}-{event.attempt}-{event.step}.safetensors"
@@ -125,8 +127,16 @@ def state_of(folder: Path, row: Any) -> bytes:
     return data
 
 
-def _record(connection: Connection, run_id: int, row: dict[str, Any]) -> None:
+def _record(connection: Connection, run_id: int, row: dict[str, Any]) -> str | None:
+    """Returns the file that nothing speaks of any more."""
+    former = connection.execute(select(Checkpoint.file).where(Checkpoint.run_id == run_id)).scalar()
     connection.execute(insert(Checkpoint).prefix_with("OR REPLACE").values(run_id=run_id, **row))
+    return former if former != row["file"] else None
+
+
+def _unlink(path: Path) -> None:
+    with contextlib.suppress(OSError):  # one that stays is in nobody's way
+        path.unlink()
 
 
 def _is_whole(path: Path, size: int) -> bool:

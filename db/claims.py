@@ -1,19 +1,21 @@
 """Claiming runs: what a driver takes from the queue, and what it is told of it."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Engine
 
 from db import statements
+from db.artifacts import Artifacts
 from db.checkpoints import start_of
 from db.drivers import LEASE_SECONDS
-from db.models import Driver
 from db.writing import Writing
 from sweep import combination as words
+
+MOST_IMAGES = 10_000
+"""Rows of input pictures that are kept in mind."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,59 +59,71 @@ class Launch:
 class Claims(Writing):
     """The part of the Store that hands out."""
 
+    def __init__(self, engine: Engine, artifacts: Artifacts) -> None:
+        super().__init__(engine, artifacts)
+        self._images: dict[str, Any] = {}
+
     def claim(self, owner: str, limit: int) -> list[ClaimedRun]:
         """Take up to `limit` queued runs that an active sweep wants, in order of priority, then of age; opens an attempt for each.
 
         Nothing for an owner whom another driver has replaced: what it took would be held by nobody once it ends.
         """
         with self._transaction() as connection:
-            if connection.execute(select(Driver.id).where(Driver.id == owner, Driver.ended_at.is_(None))).first() is None:
+            if connection.execute(statements.DRIVING, {"owner": owner}).first() is None:
                 return []
             rows = connection.execute(statements.QUEUE, {"most": limit}).all()
-            return [_claim_one(connection, owner, row, self.checkpoints) for row in rows]
+            return [self._claim_one(connection, owner, row) for row in rows]
 
     def next_up(self) -> ClaimedRun | None:
         """The run that `claim` would give first, as it is: nothing is taken, its attempt is that of the last try. None: nothing waits."""
         with self._transaction() as connection:
             row = connection.execute(statements.QUEUE, {"most": 1}).first()
-            return None if row is None else _described(connection, row, row.attempts)
+            return None if row is None else self._described(connection, row, row.attempts)
 
     def queued(self) -> int:
         """How many runs wait and are wanted."""
         with self._transaction() as connection:
             return int(connection.execute(statements.QUEUED).scalar_one())
 
+    def _claim_one(self, connection: Connection, owner: str, row: Any) -> ClaimedRun:
+        now, number, which = time.time(), row.attempts + 1, {"which": row.id}
+        taken = {"state": "running", "owner": owner, "attempts": number, "lease": now + LEASE_SECONDS, "error": None}
+        connection.execute(statements.UPDATE_RUN, which | taken)
+        step, note = start_of(connection, row.id, self.checkpoints) if row.attempts else (0, None)
+        opened = {"run_id": row.id, "number": number, "owner": owner, "created_at": now, "start_step": step, "notes": note}
+        connection.execute(statements.OPEN_ATTEMPT, opened)
+        return self._described(connection, row, number, step)
 
-def _claim_one(connection: Connection, owner: str, row: Any, states: Path) -> ClaimedRun:
-    now, number, which = time.time(), row.attempts + 1, {"which": row.id}
-    taken = {"state": "running", "owner": owner, "attempts": number, "lease": now + LEASE_SECONDS, "error": None}
-    connection.execute(statements.UPDATE_RUN, which | taken)
-    step, note = start_of(connection, row.id, states) if row.attempts else (0, None)
-    opened = {"run_id": row.id, "number": number, "owner": owner, "created_at": now, "start_step": step, "notes": note}
-    connection.execute(statements.OPEN_ATTEMPT, opened)
-    return _described(connection, row, number, step)
+    def _described(self, connection: Connection, row: Any, number: int, start_step: int = 0) -> ClaimedRun:
+        """A row of the queue with everything that its attempt of that number needs to know."""
+        first = connection.execute(statements.CLAIM, {"which": row.id}).one()
+        settings = words.RunSettings.from_canonical(row.settings)
+        images = self._pictures(connection, settings.pictures())
+        return ClaimedRun(
+            run_id=row.id,
+            run_key=row.run_key,
+            attempt=number,
+            settings=settings,
+            resources=first.resources,
+            names={image.sha256: image.original_name or image.sha256[:12] for image in images},
+            sweep=first.name,
+            alpha=first.alpha,
+            beta=first.beta,
+            layers=first.layers,
+            work=row.work,
+            start_step=start_step,
+            alone=row.alone,
+            memory_asked=row.memory_asked,
+            gpus_asked=row.gpus_asked,
+            content_size=next(((image.height, image.width) for image in images if image.sha256 == settings.content), None),
+        )
 
-
-def _described(connection: Connection, row: Any, number: int, start_step: int = 0) -> ClaimedRun:
-    """A row of the queue with everything that its attempt of that number needs to know."""
-    first = connection.execute(statements.CLAIM, {"which": row.id}).one()
-    settings = words.RunSettings.from_canonical(row.settings)
-    images = connection.execute(statements.PICTURES, {"pictures": list(settings.pictures())}).all()
-    return ClaimedRun(
-        run_id=row.id,
-        run_key=row.run_key,
-        attempt=number,
-        settings=settings,
-        resources=first.resources,
-        names={image.sha256: image.original_name or image.sha256[:12] for image in images},
-        sweep=first.name,
-        alpha=first.alpha,
-        beta=first.beta,
-        layers=first.layers,
-        work=row.work,
-        start_step=start_step,
-        alone=row.alone,
-        memory_asked=row.memory_asked,
-        gpus_asked=row.gpus_asked,
-        content_size=next(((image.height, image.width) for image in images if image.sha256 == settings.content), None),
-    )
+    def _pictures(self, connection: Connection, wanted: Collection[str]) -> list[Any]:
+        """Rows of input pictures. They never change, and a sweep has few, so they are looked up once."""
+        missing = [sha256 for sha256 in wanted if sha256 not in self._images]
+        if missing:
+            if len(self._images) > MOST_IMAGES:
+                self._images.clear()
+                missing = list(wanted)
+            self._images |= {row.sha256: row for row in connection.execute(statements.PICTURES, {"pictures": missing})}
+        return [self._images[sha256] for sha256 in wanted if sha256 in self._images]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, delete, exists, select, update
+from sqlalchemy.orm import aliased
 
 from db.artifacts import Artifacts, storage_error
 from db.backup import CHECKPOINTS
@@ -79,7 +80,8 @@ def what_goes(connection: Connection, name: str) -> Deletion:
 
 def _own_runs(connection: Connection, sweep_id: int) -> dict[int, str]:
     """The runs that no other sweep has a combination of, with their states."""
-    other = exists().where(Combination.run_id == Run.id, Combination.sweep_id != sweep_id)
+    elsewhere = aliased(Combination)
+    other = exists().where(elsewhere.run_id == Run.id, elsewhere.sweep_id != sweep_id)
     mine = select(Run.id, Run.state).join(Combination, Combination.run_id == Run.id).where(Combination.sweep_id == sweep_id, ~other)
     return {run_id: state for run_id, state in connection.execute(mine.distinct())}
 

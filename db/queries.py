@@ -216,7 +216,7 @@ def snapshots(connection: Connection, run_key: str) -> list[tuple[int, str, str 
 
 
 def preview(connection: Connection, run_key: str) -> tuple[int, bytes, float] | None:
-    """(step, picture as WebP, Unix time) of a run that is under way; None before its first, and after its end."""
+    """(step, picture as WebP, Unix time) of a running run; None before its first."""
     statement = select(Preview.step, Preview.picture, Preview.at).join(Run, Run.id == Preview.run_id).where(Run.run_key == run_key)
     row = connection.execute(statement).first()
     return (row.step, row.picture, row.at) if row else None
@@ -246,13 +246,13 @@ def states_of(connection: Connection, run_keys: Sequence[str]) -> dict[str, str]
 def measured_rate(connection: Connection, network: str | None = None, dtype: str | None = None) -> float | None:
     """Multiply-adds per second of one worker, from the newest 50 finished attempts here; None if there are none.
 
-    Of one network and of one number type, where they are given. Runs that may have stopped early are left out: they did less than the
-    work that they were expected to take.
+    Of one network and of one number type, where they are given. Runs that may have stopped early are left out, and attempts that went on
+    from a state: they did less than the work that the run was expected to take.
     """
     statement = (
         select(Run.work, Attempt.seconds)
         .join(Attempt, Attempt.run_id == Run.id)
-        .where(Attempt.state == "done", Attempt.seconds > 0, Run.settings["stop"].as_string().is_(None))
+        .where(Attempt.state == "done", Attempt.seconds > 0, Attempt.start_step == 0, Run.settings["stop"].as_string().is_(None))
         .order_by(Attempt.id.desc())
         .limit(50)
     )

@@ -5,10 +5,10 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from db import statements
-from db.models import Attempt, Checkpoint, Preview, Run
+from db.models import Attempt, Run
 from sweep import events
 
 
@@ -30,20 +30,13 @@ def insert_snapshot(connection: Connection, run_id: int, step: int, image: dict[
 def insert_points(connection: Connection, run_id: int, points: Iterable[events.LossPoint]) -> None:
     """A step that is there already (an attempt's curve told twice) is replaced."""
     rows = [
-        {
-            "run_id": run_id,
-            "step": point.step,
-            "size": point.size,
-            "content_loss": point.content_loss,
-            "style_loss": point.style_loss,
-            "tv_loss": point.tv_loss,
-        }
+        (run_id, point.step, point.size, point.content_loss, point.style_loss, point.tv_loss)
         for point in points
         # SQLite turns NaN into NULL; a curve holds finite points only.
         if math.isfinite(point.content_loss + point.style_loss + point.tv_loss)
     ]
     if rows:
-        connection.execute(statements.PUT_POINT, rows)
+        connection.exec_driver_sql(statements.PUT_POINT, rows)
 
 
 def update_attempt(connection: Connection, run_id: int, number: int, **values: Any) -> None:
@@ -74,13 +67,13 @@ def settle(connection: Connection, run_id: int, state: str, **values: Any) -> No
 def queue_again(connection: Connection, run_id: int, **values: Any) -> None:
     """From running to queued; the caller has checked, in this transaction, that the run is held."""
     connection.execute(statements.UPDATE_RUNNING, {"which": run_id, "state": "queued", "owner": None, "lease": None, **values})
-    connection.execute(delete(Preview).where(Preview.run_id == run_id))
+    connection.execute(statements.FORGET_PREVIEW, {"which": run_id})
 
 
 def forget(connection: Connection, run_id: int) -> None:
     """Drop the state and the live picture of a run that is no longer under way; the state's file is for `UnderWay.remove_states`."""
-    for table in (Checkpoint, Preview):
-        connection.execute(delete(table).where(table.run_id == run_id))
+    for statement in (statements.FORGET_STATE, statements.FORGET_PREVIEW):
+        connection.execute(statement, {"which": run_id})
 
 
 def next_seq(connection: Connection) -> int:

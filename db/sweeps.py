@@ -7,7 +7,6 @@ from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
-from sqlalchemy.dialects import sqlite
 
 from db.models import Combination, Run, Sweep
 from db.rows import insert_images, queue_settled
@@ -44,12 +43,23 @@ class SweepRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedCombination:
-    """A combination with the names its pictures go by, and the work (multiply-adds) of its run."""
+    """A combination with the names its pictures go by, and the work (multiply-adds) of its run.
+
+    key, run: its combination_key and its run's run_key; left out they are computed.
+    """
 
     combination: words.Combination
     content_name: str
     style_name: str
     work: float
+    key: str = ""
+    run: str = ""
+
+    def keys(self) -> tuple[str, str]:
+        """(combination_key, run_key)."""
+        if self.key:
+            return self.key, self.run
+        return self.combination.combination_key(), words.run_key(self.combination.run_settings())
 
 
 def record_inputs(store: Store, pictures: Iterable[InputPicture]) -> None:
@@ -73,7 +83,7 @@ def record_sweep(store: Store, record: SweepRecord, planned: Iterable[PlannedCom
         InputError: a sweep of that name exists, under half of the new file's combinations are in it, and extend is false.
     """
     planned = list(planned)
-    keys = [item.combination.combination_key() for item in planned]
+    keys = [item.keys()[0] for item in planned]
     with store.engine.begin() as connection:
         sweep_id = connection.execute(select(Sweep.id).where(Sweep.name == record.name)).scalar()
         known: set[str] = set()
@@ -118,17 +128,22 @@ def _add_combinations(connection: Connection, sweep_id: int, fresh: Sequence[tup
         rows = []
         for key, item in batch:
             position += 1
-            run_id = run_ids[words.run_key(item.combination.run_settings())]
+            run_id = run_ids[item.keys()[1]]
             rows.append(_combination_row(item) | {"combination_key": key, "sweep_id": sweep_id, "position": position, "run_id": run_id})
         connection.execute(insert(Combination), rows)
-        queue_settled(connection, list(run_ids.values()), ("failed", "quarantined", "cancelled"))
 
 
 def _ensure_runs(connection: Connection, items: Sequence[PlannedCombination]) -> dict[str, int]:
+    """run_key -> id. Runs that failed, were quarantined or cancelled are queued again, new ones are."""
+    of_runs = {item.keys()[1]: item for item in items}
+    known = connection.execute(select(Run.run_key, Run.id, Run.state).where(Run.run_key.in_(of_runs))).all()
+    queue_settled(connection, [row.id for row in known if row.state in _ENDED], _ENDED)
+    there = {row.run_key for row in known}
     rows = {}
-    for item in items:
+    for key, item in of_runs.items():
+        if key in there:
+            continue
         settings = item.combination.run_settings()
-        key = words.run_key(settings)
         rows[key] = {
             "run_key": key,
             "settings": settings.canonical(),
@@ -138,14 +153,21 @@ def _ensure_runs(connection: Connection, items: Sequence[PlannedCombination]) ->
             "work": item.work,
             "created_at": time.time(),
         }
-    connection.execute(sqlite.insert(Run).on_conflict_do_nothing(), list(rows.values()))
-    found = connection.execute(select(Run.run_key, Run.id).where(Run.run_key.in_(rows)))
-    return {key: run_id for key, run_id in found}
+    if rows:
+        connection.execute(insert(Run), list(rows.values()))
+    made = connection.execute(select(Run.run_key, Run.id).where(Run.run_key.in_(rows)))
+    return {row.run_key: row.id for row in (*known, *made)}
+
+
+_ENDED = ("failed", "quarantined", "cancelled")
+
+
+_SETTINGS = tuple(field.name for field in fields(words.Settings) if field.name != "network_hash")
 
 
 def _combination_row(item: PlannedCombination) -> dict[str, Any]:
     one = item.combination
-    settings = {field.name: getattr(one.settings, field.name) for field in fields(words.Settings) if field.name != "network_hash"}
+    settings = {name: getattr(one.settings, name) for name in _SETTINGS}
     stop = one.settings.stop
     return settings | {
         "stop": "off" if stop is None else str(stop),

@@ -17,6 +17,7 @@ class Writing:
         self.engine = engine
         self.artifacts = artifacts
         self.checkpoints = artifacts.folder.parent / "checkpoints"
+        self._kept: Connection | None = None
         self._batch: contextlib.ExitStack | None = None
         self._open: Connection | None = None
         self._written: dict[int, dict[str, Any]] = {}
@@ -41,12 +42,30 @@ class Writing:
         for do in later:
             do()
 
+    @contextlib.contextmanager
+    def connected(self) -> Iterator[None]:
+        """Within, batches share a connection: to open one costs about as much as the rows of a run."""
+        with self.engine.connect() as self._kept:
+            try:
+                yield
+            finally:
+                self._kept = None
+
+    @contextlib.contextmanager
+    def _begin(self) -> Iterator[Connection]:
+        if self._kept is None:
+            with self.engine.begin() as connection:
+                yield connection
+        else:
+            with self._kept.begin():
+                yield self._kept
+
     def _transaction(self) -> contextlib.AbstractContextManager[Connection]:
         """The batch's, or one of its own. Every write asks here: a second connection would wait for the batch, and the batch for it."""
         if self._batch is None:
             return self.engine.begin()
         if self._open is None:
-            self._open = self._batch.enter_context(self.engine.begin())
+            self._open = self._batch.enter_context(self._begin())
         return contextlib.nullcontext(self._open)
 
     def _after_commit(self, do: Callable[[], None]) -> None:

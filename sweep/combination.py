@@ -172,8 +172,11 @@ class Settings:
 
     def departures(self) -> dict[str, Any]:
         """The settings that are not at their neutral value, as JSON values; keys are made of these, so adding a control changes none."""
-        neutral = Settings()
-        return {name: value for name, value in asdict(self).items() if value != getattr(neutral, name)}
+        departed = {name: value for name, value in vars(self).items() if value != getattr(_NEUTRAL, name)}
+        return departed | {"stop": asdict(departed["stop"])} if "stop" in departed else departed
+
+
+_NEUTRAL = Settings()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,10 +212,13 @@ class Combination:
 
     def combination_key(self) -> str:
         """Identity within a sweep, in the user's own terms: two of equal ratio are different combinations of one run."""
-        own = asdict(self) | {"settings": self.settings.departures(), "run": run_key(self.run_settings())}
-        if not self.regions:
-            del own["regions"]
-        return tagged_hash("c1", own)
+        return tagged_hash("c1", self.own_values(run_key(self.run_settings())))
+
+    def own_values(self, run: str) -> dict[str, Any]:
+        """What `combination_key` hashes; run: the key of its run."""
+        own: dict[str, Any] = {name: getattr(self, name) for name in ("content", "style", "alpha", "beta")}
+        own |= {"layers": dict(vars(self.layers)), "settings": self.settings.departures(), "run": run}
+        return own | {"regions": self.regions} if self.regions else own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -292,4 +298,7 @@ def tagged_hash(tag: str, value: Mapping[str, Any]) -> str:
 
 def canonical_json(value: Any) -> str:
     """Sorted keys, no blanks, no NaN; floats by their shortest exact form."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    return _ENCODER.encode(value)
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)

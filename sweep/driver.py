@@ -4,7 +4,7 @@ import contextlib
 import math
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from sqlalchemy.exc import DBAPIError
 
@@ -32,6 +32,8 @@ MOST_WANTED = 1000
 """Tasks that an autoscaler is asked for at once; how many nodes that may become is said in the cluster's own file."""
 NODES_MINUTES = 15.0
 """How long a cluster may take to bring up a node that has room for a sweep's runs."""
+Accepted = tuple[Event, InFlight, str | None]
+"""An event of a run in flight that was recorded, and the state that this now has; None where its attempt no longer held it."""
 MAX_UNSTARTED = 10
 """Workers that died in succession before they took up their run: that is the nodes' fault, and no other run would fare better."""
 
@@ -59,14 +61,15 @@ class Driver:
             WorkspaceBusy: another driver has taken the workspace over.
         """
         try:
-            while not stop():
-                self._turn(self._backend.events(POLL_SECONDS))
-                if not self._flights:
-                    if drivers.try_to_end_idle(self._store.engine, self._owner):
-                        return True
-                    time.sleep(IDLE_SECONDS)  # a run was queued in this moment, or somebody may resume a sweep, or nodes may come
-                self._periodic()
-            self._leave()
+            with self._store.connected():
+                while not stop():
+                    self._turn(self._backend.events(POLL_SECONDS))
+                    if not self._flights:
+                        if drivers.try_to_end_idle(self._store.engine, self._owner):
+                            return True
+                        time.sleep(IDLE_SECONDS)  # a run was queued in this moment, or somebody may resume a sweep, or nodes may come
+                    self._periodic()
+                self._leave()
         except BaseException:
             # What ended the loop (a full disk, say) may defeat this too and must not be hidden; the next driver finds leftovers itself.
             with contextlib.suppress(DBAPIError):
@@ -80,23 +83,27 @@ class Driver:
         packed: list[tuple[list[ClaimedRun], Ask]] = []
         trouble: SurroundingsError | None = None
         with self._store.batch(told):
-            accepted = [(event, *taken) for event in told if (taken := self._take(event))]
+            accepted = [one for event in told for one in self._take(event)]
             try:
                 packed = self._claim() if claim and self._is_time_to_claim() else []
             except SurroundingsError as error:  # what was told is recorded nevertheless
                 trouble = error
         for together, ask in packed:
             self._submit(together, ask)
-        for event, run, state in accepted:
-            if state is not None:
-                self._watcher.event(run.claimed, event, state)
-            if isinstance(event, Started) or run.ended:
-                self._learn(run, event, state)
+        self._tell(accepted)
         if trouble is not None:
             raise trouble
         if self._stuck is not None:
             stuck, self._stuck = self._stuck, None
             self._no_room(*stuck)
+
+    def _tell(self, accepted: Sequence[Accepted]) -> None:
+        """Of what is recorded now: whoever watches, and what learns from starts and endings."""
+        for event, run, state in accepted:
+            if state is not None:
+                self._watcher.event(run.claimed, event, state)
+            if isinstance(event, Started | Finished | Diverged | Failed | Stopped | Crashed):
+                self._learn(run, event, state)
 
     def _is_time_to_claim(self) -> bool:
         return self._hungry or time.monotonic() - self._last_claim >= POLL_SECONDS
@@ -156,31 +163,38 @@ class Driver:
         self._roomless = None
         self._pause(head.sweep, room.why)
 
-    def _take(self, event: Event) -> tuple[InFlight, str | None] | None:
-        """Record an event; the run that it is of, and the state that this now has. Nothing for what is of no run in flight."""
+    def _take(self, event: Event) -> Iterator[Accepted]:
+        """Record an event of a run in flight. A start alone is worth no transaction: it goes with what comes next, or in a second."""
         run = self._flights.get((event.run_key, event.attempt))
         if run is None:
-            return None
+            return
         run.heard = time.monotonic()
-        if isinstance(event, Progress):
-            run.unwritten.extend(event.points)
-            return run, "running" if event.points else None
-        if isinstance(event, Preview):
-            run.preview = event
-            return run, "running"
         if isinstance(event, Started):
             run.started, run.place = run.heard, event.place
-        state = self._record(run, event)
-        if not isinstance(event, Started | Snapshot | Checkpoint):
-            self._flights.drop(run)
-            run.ended = self._hungry = True
-        return run, state
+            run.begun = event, time.time()
+        elif isinstance(event, Progress):
+            run.unwritten.extend(event.points)
+            if event.points:
+                yield event, run, "running"
+        elif isinstance(event, Preview):
+            run.preview = event
+            yield event, run, "running"
+        else:
+            yield from self._begun(run)
+            if not isinstance(event, Snapshot | Checkpoint):
+                self._flights.drop(run)
+                self._hungry = True
+            yield event, run, self._record(run, event)
+
+    def _begun(self, run: InFlight) -> Iterator[Accepted]:
+        """Record its start, where that has not been done."""
+        if run.begun is not None:
+            (event, at), run.begun = run.begun, None
+            yield event, run, "running" if self._store.started(self._owner, event, run.task.launch(), at) else None
 
     def _record(self, run: InFlight, event: Event) -> str | None:
         """Write one event; the state that the run now has, or None if the attempt no longer held it."""
         store, owner = self._store, self._owner
-        if isinstance(event, Started):
-            return "running" if store.started(owner, event, run.task.launch()) else None
         if isinstance(event, Snapshot):
             return "running" if store.snapshot(owner, event) else None
         if isinstance(event, Checkpoint):
@@ -223,6 +237,7 @@ class Driver:
             sweep_id = steering.sweep_id(connection, sweep)
             paused = steering.pause(connection, sweep_id, reason)
         if paused:
+            self._last_steering = -math.inf  # what of it was claimed meanwhile is stopped at once
             self._watcher.remark(f"{sweep} is paused: {reason}")
 
     def _periodic(self) -> None:
@@ -247,9 +262,9 @@ class Driver:
                 if steering.pause(connection, sweep_id, reason):
                     self._watcher.remark(f"{steering.name_of(connection, sweep_id)} is paused: {reason}")
             held = steering.held(connection, self._owner)
+        for run in self._flights:
+            run.asked_to_stop = None if run.key in held else run.asked_to_stop or now  # it may be wanted again before it has stopped
         unwanted = [run for run in self._flights if run.key not in held]
-        for run in unwanted:
-            run.asked_to_stop = run.asked_to_stop or now
         self._backend.ask_to_stop({run.key for run in unwanted})
         for run in unwanted:
             company = self._flights.company(run)
@@ -278,18 +293,21 @@ class Driver:
         self._turn(ended, claim=False)
 
     def _write_progress(self) -> None:
-        """The curves and newest pictures of all running runs, in one transaction."""
+        """Who began, and the curves and newest pictures of all running runs, in one transaction."""
         news, previews = [], []
-        for run in self._flights:
-            if run.unwritten:
-                news.append(Progress(run_key=run.key[0], attempt=run.key[1], points=tuple(run.unwritten)))
-                run.unwritten.clear()
-            if run.preview is not None:
-                previews.append(run.preview)
-                run.preview = None
+        begun: list[Accepted] = []
         with self._store.batch():
+            for run in self._flights:
+                begun += self._begun(run)
+                if run.unwritten:
+                    news.append(Progress(run_key=run.key[0], attempt=run.key[1], points=tuple(run.unwritten)))
+                    run.unwritten.clear()
+                if run.preview is not None:
+                    previews.append(run.preview)
+                    run.preview = None
             self._store.progress(self._owner, news)
             self._store.preview(self._owner, previews)
+        self._tell(begun)
 
     def _leave(self) -> None:
         """Let workers stop at their next step and hand in their states; whoever is slower than that goes on from an older one."""

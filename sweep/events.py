@@ -96,7 +96,7 @@ class Checkpoint(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Stopped(Event):
-    """The worker was asked to stop, and did after `step`. state: as of a Checkpoint; None where nothing is worth keeping."""
+    """The worker was asked to stop, and did after `step`. state: as of a Checkpoint; None where too little was done since the last one."""
 
     step: int
     state: bytes | None = None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from db.store import ClaimedRun, Launch
-from sweep.events import LossPoint, Preview
+from sweep.events import LossPoint, Preview, Started
 from sweep.places import Ask
 
 Key = tuple[str, int]
@@ -30,7 +30,7 @@ class Task:
 class InFlight:
     """A claimed run, and the part of its curve that is not yet in the database. Times are those of `time.monotonic`.
 
-    need: bytes that it is expected to take.
+    need: bytes that it is expected to take. begun: its start and the time (Unix) while they are not yet recorded.
     """
 
     claimed: ClaimedRun
@@ -38,11 +38,11 @@ class InFlight:
     need: float = 0.0
     unwritten: list[LossPoint] = field(default_factory=list)
     preview: Preview | None = None
+    begun: tuple[Started, float] | None = None
     place: str = ""
     started: float | None = None
     heard: float = 0.0
     asked_to_stop: float | None = None
-    ended: bool = False
 
     @property
     def key(self) -> Key:

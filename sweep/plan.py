@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 from db.sweeps import PlannedCombination
-from sweep.combination import Combination, run_key
+from sweep.combination import Combination, LayerSet
+from sweep.keys import Keys
 from sweep.spec import NamedCombination, SweepSpec
 from sweep.speed import Speed, makespan
 from sweep.transfer.cost import peak_bytes, work_of_scales
@@ -66,17 +68,17 @@ def make_plan(
     """
     planned: dict[str, PlannedCombination] = {}
     cost_of: dict[str, _Cost] = {}
+    keys = Keys()
     costs = _Costs(sizes, spec.snapshots, speed)
     for one in named:
         combination = one.combination
-        key = combination.combination_key()
+        key, run = keys.of(combination)
         if key in planned:
             continue
-        run = run_key(combination.run_settings())
         if run not in cost_of:
             cost_of[run] = costs.of(combination)
         planned[key] = PlannedCombination(
-            combination=combination, content_name=one.content.name, style_name=one.style_name, work=cost_of[run].work
+            combination=combination, content_name=one.content.name, style_name=one.style_name, work=cost_of[run].work, key=key, run=run
         )
     states = states_of(list(cost_of))
     left = [one for key, one in cost_of.items() if states.get(key) not in ("done", "diverged")]
@@ -108,8 +110,11 @@ def make_plan(
 
 BASES = ("guess", "runs", "calibration")
 """What an estimate of time may rest on, the weakest first."""
-_COSTLY = ("recipe", "size", "size_by", "steps", "dtype", *NUMBERS)
+_costly = attrgetter("recipe", "size", "size_by", "steps", "dtype", *NUMBERS)
 """The settings by which runs differ in their scales and their memory; what else may differ costs no work that is counted."""
+
+
+_where = attrgetter("content", "regions")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,12 +137,24 @@ class _Costs:
         self._snapshots = snapshots
         self._speed = speed
         self._known: dict[tuple[object, ...], _Cost] = {}
+        self._last: tuple[Combination, _Cost] | None = None
+        self._deepest: dict[tuple[str, LayerSet], str] = {}
 
     def of(self, combination: Combination) -> _Cost:
+        """Most neighbours have settings, layers and photograph in common, as one object."""
+        one, last = combination, self._last
+        if last is None or one.settings is not last[0].settings or one.layers is not last[0].layers or _where(one) != _where(last[0]):
+            last = self._last = combination, self._looked_up(combination)
+        return last[1]
+
+    def _looked_up(self, combination: Combination) -> _Cost:
         settings, layers = combination.settings, combination.layers
-        deepest = deepest_layer(settings.network, dict(layers.content), dict(layers.style))
+        deepest = self._deepest.get((settings.network, layers))
+        if deepest is None:
+            deepest = deepest_layer(settings.network, dict(layers.content), dict(layers.style))
+            self._deepest[settings.network, layers] = deepest
         size = self._sizes[combination.content]
-        key = (settings.network, deepest, size, len(combination.regions), *(getattr(settings, name) for name in _COSTLY))
+        key = (settings.network, deepest, size, len(combination.regions), *_costly(settings))
         if key not in self._known:
             self._known[key] = self._cost(combination, deepest, size)
         return self._known[key]

@@ -5,8 +5,10 @@ Caches live as long as the process: each network is built once, targets and yard
 
 import contextlib
 import platform
+import re
 import resource
 import socket
+import subprocess
 import sys
 from collections import OrderedDict
 from functools import cache
@@ -92,7 +94,34 @@ def versions() -> dict[str, str]:
     """Package -> version."""
     packages = {name: version(name) for name in ("numpy", "pillow")}
     cuda = {"cuda": torch.version.cuda} if torch.version.cuda else {}
-    return {"stylesweep": __version__, "python": platform.python_version(), "torch": str(torch.__version__), **packages, **cuda}
+    found = {"commit": _commit(), "gpu_driver": _gpu_driver()}
+    own = {"stylesweep": __version__, **{name: value for name, value in found.items() if value}}
+    return {**own, "python": platform.python_version(), "torch": str(torch.__version__), **packages, **cuda}
+
+
+def _commit() -> str | None:
+    """Of the checkout that this is run from, with a + where it was changed since; None for an installed package."""
+    root = Path(__file__).parent.parent
+    if not (root / ".git").exists():
+        return None
+
+    def git(*what: str) -> str:
+        return subprocess.run(["git", "-C", str(root), *what], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):  # no git here, or a checkout of somebody else's
+        return None
+
+
+def _gpu_driver() -> str | None:
+    """Version of the NVIDIA driver; None where there is none."""
+    try:
+        told = Path("/proc/driver/nvidia/version").read_text()
+    except OSError:
+        return None
+    number = re.search(r"\b\d+\.\d+(\.\d+)?\b", told)
+    return number[0] if number else None
 
 
 def peak_memory(on_gpu: int | None) -> int:

@@ -135,7 +135,8 @@ class RayHead:
         """By `ray exec`, which mixes what Ray says with what the script says: the script's lines are marked."""
         mark = f"{_MARK}-{secrets.token_hex(4)}"
         wrapped = f"({script}) 2> >(sed 's/^/{mark} ! /') | sed 's/^/{mark} | /'; echo {mark} = ${{PIPESTATUS[0]}}; sleep 0.2"
-        done = _run([self._ray, "exec", str(self._file), f"bash -lc {shlex.quote(wrapped)}"])
+        # No login shell within: `ray exec` opens one, and sources .bashrc, where a cluster's file has put stylesweep on the PATH.
+        done = _run([self._ray, "exec", str(self._file), f"bash -c {shlex.quote(wrapped)}"])
         lines = [line.rstrip("\r").partition(mark)[2][1:] for line in done.stdout.splitlines() if mark in line]
         ended = [line[2:] for line in lines if line.startswith("= ")]
         if not ended:

@@ -32,6 +32,10 @@ FACTS: tuple[tuple[str, ...], ...] = (
 """What is asked of all points together: which values of these meet."""
 
 
+Mark = tuple[Any, ...]
+"""What moves of a point, in the order of `Space.moving`: all that is kept of the points that are drawn."""
+
+
 class Circle(ValueError):
     """Conditions that wait for each other. `key`: one of them."""
 
@@ -143,14 +147,30 @@ class Space:
 
     def _points(self, used: set[Key]) -> Iterator[Point]:
         """used: the keys of the exclusions that leave something out are added to it."""
-        start: list[Any] = [None] * len(NAMES)
-        for unit in self.units:
-            unit.put(start, unit.axis.values[0] if unit.axis.values else None)
         if self.plain:
             return itertools.product(*(self.axes[name].values for name in NAMES))
         if self.method == "grid":
-            return (point for point in self._bounded(self._walk(start, 0)) if not self._excluded(point, used))
-        return self._different(self._draw(start), used)
+            return (point for point in self._bounded(self._walk(self._start(), 0)) if not self._excluded(point, used))
+        marks, drawn_used = self._drawn
+        used |= drawn_used
+        return self._marked(marks)
+
+    def _start(self) -> list[Any]:
+        """A point with what does not move."""
+        start: list[Any] = [None] * len(NAMES)
+        for unit in self.units:
+            unit.put(start, unit.axis.values[0] if unit.axis.values else None)
+        return start
+
+    def _marked(self, marks: Iterable[Mark]) -> Iterator[Point]:
+        point, places = self._start(), self._places()
+        for mark in marks:
+            for at, value in zip(places, mark, strict=True):
+                point[at] = value
+            yield tuple(point)
+
+    def _places(self) -> list[int]:
+        return [at for unit in self.moving for at in unit.at]
 
     def _bounded(self, points: Iterator[Point]) -> Iterator[Point]:
         for number, point in enumerate(points):
@@ -184,24 +204,25 @@ class Space:
                 unit.put(point, unit.axis_of(point).at(shares[place]))
             yield tuple(point)
 
-    def _different(self, points: Iterator[Point], used: set[Key]) -> Iterator[Point]:
-        """As many different ones as are asked for, or as there are."""
-        moving = [at for unit in self.moving for at in unit.at]
+    @cached_property
+    def _drawn(self) -> tuple[list[Mark], set[Key]]:
+        """As many different points as are asked for, or as there are, by what moves; and the exclusions that left something out."""
+        places, used = self._places(), set[Key]()
         most = min(self.runs, math.prod(unit.most() for unit in self.moving))
-        seen: set[tuple[Any, ...]] = set()
+        marks: dict[Mark, None] = {}
         in_vain = 0
-        for point in points:
-            mark = tuple(point[at] for at in moving)
-            if mark in seen or self._excluded(point, used):
+        for point in self._draw(self._start()):
+            mark = tuple(point[at] for at in places)
+            if mark in marks or self._excluded(point, used):
                 in_vain += 1
-                if in_vain > _PATIENCE + 20 * len(seen):
-                    return
+                if in_vain > _PATIENCE + 20 * len(marks):
+                    break
                 continue
             in_vain = 0
-            seen.add(mark)
-            yield point
-            if len(seen) >= most:
-                return
+            marks[mark] = None
+            if len(marks) >= most:
+                break
+        return list(marks), used
 
     def facts(self, *names: str) -> Iterable[tuple[Any, ...]]:
         """The values of these names (one of FACTS) that meet in any point, each once. Raises TooMany."""

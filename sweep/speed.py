@@ -126,13 +126,13 @@ class Speed:
         return "calibration" if kind in self.curves else "runs" if self.measured else "guess"
 
 
-def curves_of(rows: Iterable[Measured], *, on_gpu: bool, threads: int, pack: int | None, here: str) -> tuple[dict[Kind, Curve], str]:
+def curves_of(rows: Iterable[Measured], *, on_gpu: bool, threads: int, pack: int, here: str) -> tuple[dict[Kind, Curve], str]:
     """The curves that suit a sweep, by kind, and whose they are.
 
-    On a CPU only rows of as many threads suit. Those of the node `here` go before those of others. pack: how many runs share a
-    GPU's task; None is the pack in which a picture of the largest size that was measured takes least.
+    On a CPU only rows of as many threads suit. Those of the node `here` go before those of others. pack: how many runs share a task;
+    of the packs that were measured the nearest.
     """
-    suited = [row for row in rows if row.on_gpu == on_gpu and (on_gpu or (row.threads == threads and row.pack == 1))]
+    suited = [row for row in rows if row.on_gpu == on_gpu and (on_gpu or row.threads == threads)]
     own = [row for row in suited if row.node == here]
     by_kind: dict[Kind, list[Measured]] = {}
     for row in own or suited:
@@ -142,13 +142,9 @@ def curves_of(rows: Iterable[Measured], *, on_gpu: bool, threads: int, pack: int
     return {kind: Curve(found) for kind, found in chosen.items()}, ", ".join(nodes)
 
 
-def _of_one_pack(rows: Sequence[Measured], pack: int | None) -> list[Measured]:
-    if pack is None:
-        largest = max(row.size for row in rows)
-        best = min((row for row in rows if row.size == largest), key=lambda row: row.seconds_per_step).pack
-    else:
-        best = min({row.pack for row in rows}, key=lambda size: abs(math.log(size / pack)))
-    return [row for row in rows if row.pack == best]
+def _of_one_pack(rows: Sequence[Measured], pack: int) -> list[Measured]:
+    nearest = min({row.pack for row in rows}, key=lambda size: (abs(math.log(size / pack)), size))
+    return [row for row in rows if row.pack == nearest]
 
 
 def makespan(seconds: Iterable[float], slots: int) -> float:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sweep.errors import InputError, SurroundingsError
 from sweep.spec import SweepSpec, load_spec
@@ -62,7 +63,7 @@ class Upload:
         package = _Package(self, folder)
         for file in {file.sha256: file for file in self.files}.values():
             for offset in range(lacking.get(file.sha256, file.size), file.size, PIECE):
-                if package.size >= PACKAGE:
+                if package.size + PIECE > PACKAGE:
                     yield package.path
                     package = _Package(self, folder)
                 package.add(file, offset)
@@ -84,8 +85,7 @@ def read_upload(path: Path) -> tuple[SweepSpec, Upload]:
     path = Path(os.path.relpath(path))  # then what is absolute below was written so
     spec = load_spec(path)
     pictures = spec.picture_paths()
-    written = {key: one for section in ("settings", "parameters") for key, one in (read_yaml(path).data.get(section) or {}).items()}
-    for one in [*pictures, *(Path(text).expanduser() for text in _texts(written.get("weights")))]:
+    for one in [*pictures, *(Path(text).expanduser() for text in _weights(read_yaml(path).data))]:
         if one.is_absolute():
             raise InputError(
                 f"{path}: {one} is an absolute path, or begins with ~, and would mean another place on the head. "
@@ -98,6 +98,13 @@ def read_upload(path: Path) -> tuple[SweepSpec, Upload]:
     told = json.dumps([[file.name, file.sha256] for file in files])
     digest = hashlib.sha256(told.encode()).hexdigest()
     return spec, Upload(sweep=spec.name, spec=places[0].relative_to(root).as_posix(), files=files, digest=digest)
+
+
+def _weights(written: dict[str, Any]) -> list[str]:
+    """Every path of weights in a file that has been read and found right."""
+    rules = written.get("when") or []
+    then = [rule["then"] for rule in (rules if isinstance(rules, list) else [rules])]
+    return [text for one in (written.get("settings"), written.get("parameters"), *then) for text in _texts((one or {}).get("weights"))]
 
 
 def _texts(value: object) -> list[str]:

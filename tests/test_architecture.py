@@ -17,6 +17,7 @@ HOUSES = ("sweep", "db", "gallery")
 MAY_KNOW = {
     "sweep.errors": set(),
     "sweep.combination": {"sweep.transfer.controls"},
+    "sweep.keys": {"sweep.combination"},
     "sweep.events": {"sweep.transfer.curve"},
     "sweep.yaml_file": {"sweep.errors"},
     "sweep.transfer": {"sweep.transfer", "sweep.errors"},
@@ -36,7 +37,10 @@ MAY_KNOW = {
     "sweep.space": {"sweep.axes", "sweep.conditions", "sweep.search", "sweep.yaml_file", "sweep.transfer.recipe"},
     "sweep.pictures": {"sweep.yaml_file", "sweep.errors"},
     "sweep.styles": {"sweep.pictures", "sweep.combination", "sweep.yaml_file", "sweep.errors"},
+    "sweep.spec_file": {"sweep.parameters", "sweep.space", "sweep.yaml_file", "sweep.errors"},
+    "sweep.schema": {"sweep.conditions", "sweep.parameters", "sweep.ranges", "sweep.spec_file", "sweep.combination"},
     "sweep.spec": {
+        "sweep.spec_file",
         "sweep.axes",
         "sweep.conditions",
         "sweep.parameters",
@@ -58,7 +62,7 @@ MAY_KNOW = {
         "sweep.errors",
     },
     "sweep.speed": set(),
-    "sweep.plan": {"db", "sweep.spec", "sweep.speed", "sweep.combination", "sweep.events", "sweep.transfer", "sweep.errors"},
+    "sweep.plan": {"db", "sweep.keys", "sweep.spec", "sweep.speed", "sweep.combination", "sweep.events", "sweep.transfer", "sweep.errors"},
     "sweep.recipe": {"db", "sweep.combination"},
     "sweep.inputs": {"db", "sweep.transfer.images", "sweep.errors"},
     "sweep.masks": {"sweep.inputs", "sweep.spec", "sweep.styles", "sweep.transfer.images", "sweep.errors"},
@@ -160,7 +164,7 @@ ONLY_IN = {
     "alembic": {"db"},
     "streamlit": {"gallery"},
     "altair": {"gallery"},
-    "pydantic": {"sweep.spec"},
+    "pydantic": {"sweep.spec_file"},
     "typer": {"sweep.cli"},
     "yaml": {"sweep.yaml_file", "sweep.cli.taking", "gallery.export.spec"},
 }

@@ -25,10 +25,11 @@ def page() -> None:
         newest = browse.newest_seq(connection)
     if not rows:
         raise NothingYet("there is no sweep yet.")
-    spec = view_of_page([row.name for row in rows])
+    listed = [row for row in rows if row.archived_at is None] or rows  # a link to an archived one opens it all the same
+    spec = view_of_page([row.name for row in listed])
     look = Look(folder=workspace_folder(), view=spec.view, asof=moment(spec, newest))
     around = overview(look)
-    sidebar(spec, rows, around, open_view)
+    sidebar(spec, listed, around, open_view)
     unknown = [name for name in spec.view.sweeps if name not in {row.name for row in rows}]
     if unknown:
         st.warning(f"This workspace has no sweep named {plain(', '.join(unknown))}.")

@@ -25,9 +25,17 @@ def listing() -> None:
         waiting = [row for row in rows if row.state == "active" and row.settled < row.runs]
         if waiting and not driven:
             no_driver(waiting)
-        opened = sweep_list(rows, driven=driven, shapes=shapes)
+        opened = sweep_list(shown(rows), driven=driven, shapes=shapes)
         if opened is not None:
             st.switch_page("app_pages/gallery.py", query_params={"sweep": opened})
+
+
+def shown(rows: list[SweepRow]) -> list[SweepRow]:
+    """Without the archived ones, unless they are asked for."""
+    archived = [row for row in rows if row.archived_at is not None]
+    if not archived or st.toggle(f"Show {counted(len(archived), 'archived sweep')}", key="archived"):
+        return rows
+    return [row for row in rows if row.archived_at is None]
 
 
 def no_driver(waiting: list[SweepRow]) -> None:

@@ -50,6 +50,8 @@ def sweep_item(row: SweepRow, *, driven: bool, shape: tuple[int, int]) -> dict[s
 
 def state_text(row: SweepRow, *, driven: bool) -> str:
     """How a sweep stands, in a word or two."""
+    if row.archived_at is not None:
+        return "Archived"
     if row.state != "active":
         return row.state.capitalize()
     if row.settled == row.runs:

@@ -25,6 +25,9 @@ from sweep.transfer.presets import NETWORKS, deepest_layer
 from sweep.transfer.recipe import SMALLEST_SIDE, Recipe
 from sweep.transfer.weights import Weights, cache_folder
 
+BUSY = 0.5
+"""Load per core, before anything is measured, above which what is measured says little of a quiet machine."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrateOptions:
@@ -94,8 +97,19 @@ def _here(wanted: Wanted) -> list[Measured]:
     samples = wanted.on(gpu=gpu)
     at_once = 1 if gpu else max(1, int((os.cpu_count() or 1) / wanted.cpus))
     at_once = max(1, min(at_once, int(memory_here() / (max(map(_memory, samples)) + WORKER_BYTES))))
-    say(f"measuring {len(samples)} kinds of runs, {'one at a time' if at_once == 1 else f'{at_once} workers at once'} ...")
+    _say_if_busy()
+    how = "one at a time" if at_once == 1 else f"{at_once} workers at once"
+    say(f"measuring runs of {len(samples)} kind{'' if len(samples) == 1 else 's'}, {how} ...")
     return measure_together(samples, wanted.inputs, at_once, _tell)
+
+
+def _say_if_busy() -> None:
+    cores, load = os.cpu_count() or 1, os.getloadavg()[0]
+    if load > BUSY * cores:
+        say(
+            f"this machine is busy (a load of {load:.1f} on {cores} core{'' if cores == 1 else 's'}): "
+            "steps take longer now than on a quiet one; measure again then."
+        )
 
 
 def _on_cluster(wanted: Wanted, address: str) -> list[Measured]:

@@ -24,12 +24,17 @@ def submit(
     address: Address = HERE,
     cluster: Cluster = None,
     extend: Annotated[bool, typer.Option("--extend", help="As for `run`.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="As for `run`: a large sweep is meant.")] = False,
+    max_hours: Annotated[float | None, typer.Option(help="As for `run`.")] = None,
+    max_cost: Annotated[float | None, typer.Option(help="As for `run`.")] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Then follow it, as `attach` does.")] = False,
 ) -> None:
     """Run a sweep on a cluster: send what it needs to the head, and start it there as a job that outlives this terminal."""
     from sweep.cli import submitting
 
-    options = ["--extend"] if extend else []
+    options = [word for word, given in (("--extend", extend), ("--yes", yes)) if given]
+    for word, number in (("--max-hours", max_hours), ("--max-cost", max_cost)):
+        options += [] if number is None else [word, str(number)]
     head = submitting.Head(address=address, cluster=cluster)
     raise typer.Exit(submitting.submit(spec, head, workspace, options, follow=follow))
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sweep import __version__
-from sweep.cli import commands_cluster, commands_keeping
+from sweep.cli import commands_cluster, commands_keeping, commands_starting
 from sweep.cli.options import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption
 from sweep.cli.wording import printable
 from sweep.errors import InputError, Interrupted, StylesweepError
@@ -250,35 +250,10 @@ def sheet(
     taking.sheet(sweep, out, workspace, (rows, columns))
 
 
-@app.command()
-def samples(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write them.")]) -> None:
-    """Write sample photographs, drawn styles and masks to start with."""
-    from sweep.samples import write_samples
-
-    write_samples(folder, lambda line: typer.echo(line, err=True))
-
-
 app.registered_commands += commands_keeping.app.registered_commands
+app.registered_commands += commands_starting.app.registered_commands
 app.registered_commands += commands_cluster.app.registered_commands
-
-weights_app = typer.Typer(help="Networks and their weights.", no_args_is_help=True)
-app.add_typer(weights_app, name="weights")
-
-
-@weights_app.command()
-def fetch(network: Annotated[str, typer.Argument(help="vgg19, vgg16 or vgg16-hed.")]) -> None:
-    """Download a network's weights and check them; done by `run` too when they are missing."""
-    from sweep.transfer.weights import fetch_weights
-
-    fetch_weights(network, lambda line: typer.echo(line, err=True))
-
-
-@weights_app.command("list")
-def list_weights() -> None:
-    """List the networks, what each downloads, and which are here."""
-    from sweep.cli import showing
-
-    showing.networks()
+app.add_typer(commands_starting.weights_app, name="weights")
 
 
 def main() -> None:

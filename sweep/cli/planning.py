@@ -11,14 +11,17 @@ from db import calibration, queries
 from db.workspace import Workspace, open_workspace
 from sweep.cli.outline import outline
 from sweep.cli.wording import amount_of_bytes, amount_of_time, say
+from sweep.combination import Settings
 from sweep.errors import InputError
 from sweep.inputs import InputFile, inspect_inputs
 from sweep.masks import inspect_masks
 from sweep.plan import CPU_RATE, GPU_RATE, Plan, make_plan, picture_sizes
 from sweep.spec import SweepSpec, load_spec
 from sweep.speed import Measured, Speed, curves_of
+from sweep.tasks import pack_size
 from sweep.transfer.cost import WORKER_BYTES
 from sweep.transfer.presets import network_info
+from sweep.transfer.recipe import fitted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,20 +96,20 @@ def plan_in(prepared: Prepared, workspace: Workspace | None) -> Plan:
     named = spec.combinations({path: file.sha256 for path, file in files.items()}, prepared.network_hash)
     sizes = picture_sizes((file.sha256, file.width, file.height) for file in files.values())
     if workspace is None:
-        return make_plan(spec, named, sizes, lambda _: {}, _speed(spec, [], None))
+        return make_plan(spec, named, sizes, lambda _: {}, _speed(prepared, [], None))
     with workspace.reader().connect() as connection:
         rate = queries.measured_rate(connection, spec.axes["network"].values[0], spec.axes["dtype"].values[0])
-        speed = _speed(spec, calibration.measured(connection), rate)
+        speed = _speed(prepared, calibration.measured(connection), rate)
         return make_plan(spec, named, sizes, lambda keys: queries.states_of(connection, keys), speed)
 
 
-def _speed(spec: SweepSpec, rows: Sequence[Measured], rate: float | None) -> Speed:
+def _speed(prepared: Prepared, rows: Sequence[Measured], rate: float | None) -> Speed:
     """By what `calibrate` measured of workers like the sweep's; by `rate` or a guess where it did not. Slots: those of this machine."""
-    asked = spec.resources
+    asked = prepared.spec.resources
     on_gpu = asked.device != "cpu" and bool(asked.gpus if asked.gpus is not None else any(row.on_gpu for row in rows))
-    pack = asked.pack if isinstance(asked.pack, int) else None
-    curves, node = curves_of(rows, on_gpu=on_gpu, threads=max(1, int(asked.cpus)), pack=pack, here=socket.gethostname())
     gpus = (asked.gpus if asked.gpus is not None else 1.0) if on_gpu else 0.0
+    pack = pack_size(asked.model_dump(), gpus, _pixels(prepared))
+    curves, node = curves_of(rows, on_gpu=on_gpu, threads=max(1, int(asked.cpus)), pack=pack, here=socket.gethostname())
     slots = (os.cpu_count() or 1) / asked.cpus
     if gpus:
         slots = min(slots, len(list(Path("/dev").glob("nvidia[0-9]*"))) / gpus)
@@ -120,6 +123,13 @@ def _speed(spec: SweepSpec, rows: Sequence[Measured], rate: float | None) -> Spe
         gpus=gpus,
         price_per_hour=asked.price_per_hour,
     )
+
+
+def _pixels(prepared: Prepared) -> int:
+    """Of the sweep's largest picture, about: by its largest size and the photographs' own."""
+    size = max(prepared.spec.axes["size"].values, default=Settings.size)
+    shapes = [fitted(prepared.files[path].height, prepared.files[path].width, size) for path in prepared.spec.contents]
+    return max(height * width for height, width in shapes)
 
 
 def plan(path: Path, folder: Path, *, as_json: bool) -> None:
@@ -179,7 +189,9 @@ def _costs(made: Plan, spec: SweepSpec) -> list[str]:
     lines = [f"  time      about {amount_of_time(made.seconds)} on {_count(made.slots, 'worker')}, {each} a run ({basis})"]
     lines.append(f"  in all    {hours}" + (f", {_amount(made.price)} at resources.price_per_hour" if made.price is not None else ""))
     if made.gpu_hours:
-        together = "runs with small pictures of one shape" if spec.resources.pack == "auto" else f"up to {spec.resources.pack} runs"
+        together = (
+            "as many small pictures of one shape as fill a GPU" if spec.resources.pack == "auto" else f"up to {spec.resources.pack} runs"
+        )
         lines.append(f"  packs     {together} share a task")
     lines.append(f"  disk      about {amount_of_bytes(made.bytes)}")
     measured = f", {amount_of_bytes(made.worker_memory)} a worker as measured" if made.worker_memory is not None else ""

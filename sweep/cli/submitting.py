@@ -4,6 +4,7 @@ import asyncio
 import json
 import shlex
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from rich.table import Table
 
 from sweep.cli.progress import Line
 from sweep.cli.wording import amount_of_bytes, printable, say
-from sweep.errors import InputError, Interrupted, SurroundingsError
+from sweep.errors import InputError, Interrupted, SurroundingsError, WorkspaceBusy
 from sweep.inputs import inspect_inputs
 from sweep.jobs import Job, JobServer
 from sweep.masks import inspect_masks
@@ -27,6 +28,10 @@ SMALL = 16 * 2**20
 """Bytes that are sent at once, without asking what of them is there already: that costs a job of some seconds."""
 
 LAST_LINES = 20
+START_SECONDS = 60.0
+
+SAID = (1, InputError.exit_code, WorkspaceBusy.exit_code, SurroundingsError.exit_code, Interrupted.exit_code)
+"""Exit codes of a `stylesweep run` that has told why in its log."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,10 +75,22 @@ def submit(path: Path, head: Head, workspace: str, options: list[str], *, follow
         command = ["run", there, "--workspace", workspace, "--address", "auto", "--log", *options]
         job = server.start(shlex.join(["python", "-m", "sweep.cli.main", *command]), workspace, spec.name)
         say(f"{spec.name} runs on the cluster, as {job.id}; results lie in {workspace} on the head.")
-        if follow:
+        if follow or not _under_way(server, job):
             return watch(server, job)
         say(f"follow it: stylesweep attach {shlex.quote(spec.name)}{_how(head)}")
         return 0
+
+
+def _under_way(server: JobServer, job: Job) -> bool:
+    """Wait until its driver drives, so that whoever submits and leaves knows; false if it has ended before."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if server.job(job.id).over:
+            return False
+        if any("runs" in _told(line) for line in server.log(job.id).splitlines()):
+            return True
+        time.sleep(0.5)
+    return True
 
 
 def send(server: JobServer, upload: Upload, workspace: str) -> str:
@@ -174,8 +191,12 @@ def watch(server: JobServer, job: Job) -> int:
     job = server.job(job.id)
     if job.state == "SUCCEEDED":
         return 0
-    if job.exit_code not in (1, Interrupted.exit_code):  # 1: some runs failed, and it has said so
-        say(f"{job.id} has {job.state.lower()}: {job.message.strip().splitlines()[0] if job.message.strip() else 'nobody knows why'}")
+    if job.state == "STOPPED":
+        say(f"{job.id} was stopped. Submit the sweep again to go on; nothing is run twice.")
+        return Interrupted.exit_code
+    if job.exit_code not in SAID:
+        said = job.message.strip() or "nobody knows why"
+        say(f"{job.id} has {job.state.lower()}: {said.splitlines()[0]}")
     return job.exit_code or SurroundingsError.exit_code
 
 

@@ -24,7 +24,7 @@ def problems(text: str, folder: Path, home: Path) -> list[str]:
     """Everything wrong with the file, for a `ray up` from `folder`; `home` stands for `~` here."""
     raw = yaml.safe_load(text)
     try:
-        config = _accepted_by_ray(yaml.safe_load(text))
+        config = accepted_by_ray(yaml.safe_load(text))
     except Exception as error:  # Ray's own exceptions of many kinds, and jsonschema's
         return [f"Ray: {(str(error) or type(error).__name__).splitlines()[0]}"]
     kind = raw["provider"]["type"]
@@ -56,7 +56,8 @@ def marked(text: str) -> set[str]:
     return set(re.findall(r"^\s*(\w+):.*# EDIT", text, flags=re.MULTILINE))
 
 
-def _accepted_by_ray(raw: dict[str, Any]) -> dict[str, Any]:
+def accepted_by_ray(raw: dict[str, Any]) -> dict[str, Any]:
+    """With Ray's defaults; raises what Ray raises."""
     from ray.autoscaler._private.util import prepare_config, validate_config
 
     config: dict[str, Any] = prepare_config(raw)  # first: alone, validate_config refuses every file

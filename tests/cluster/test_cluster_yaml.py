@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cluster.cluster_file import marked, problems, unmarked
+from cluster.cluster_file import accepted_by_ray, marked, problems, unmarked
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 ROOT = Path(__file__).parent.parent.parent
@@ -82,3 +82,14 @@ def test_the_files_agree_where_they_should() -> None:
     aws, local = (yaml.safe_load(file.read_text()) for file in (AWS, LOCAL))
     for key in ("file_mounts", "rsync_exclude", "worker_start_ray_commands", "head_setup_commands"):
         assert aws[key] == local[key]
+
+
+def test_what_the_docs_give_for_google_cloud_is_accepted_by_ray(home: Path) -> None:
+    page = (ROOT / "docs/clusters.md").read_text()
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
+    config = yaml.safe_load(AWS.read_text()) | yaml.safe_load(block)
+    accepted_by_ray(config)
+    assert unmarked(block) == []
+    del config["available_node_types"]["worker"]["resources"]  # which Ray fills in on AWS alone
+    with pytest.raises(Exception, match="resources"):
+        accepted_by_ray(config)

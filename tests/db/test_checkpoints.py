@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from factories import curve, finished_event, made_up_workspace, snapshot_event
@@ -61,16 +62,31 @@ def test_a_state_outlives_its_driver_and_the_next_one_hands_it_out(workspace: Wo
     assert [row[:2] for row in attempts(store, run)] == [("cancelled", 0), ("running", 20)]
 
 
-def test_a_newer_state_takes_the_place_of_the_older_and_of_what_a_killed_driver_left(workspace: Workspace) -> None:
+def test_a_newer_state_takes_the_place_of_the_older_and_what_a_killed_driver_left_goes_with_the_run(workspace: Workspace) -> None:
     store, owner = driving(workspace)
     first, second = store.claim(owner, 2)
     kept(store, owner, first, 10)
     other = kept(store, owner, second, 10)
-    (store.checkpoints / f"{first.run_key}-0-99.safetensors").write_bytes(b"without a row")
     newest = kept(store, owner, first, 30, b"newer")
     assert set(store.checkpoints.iterdir()) == {newest, other}
+    (store.checkpoints / f"{first.run_key}-0-99.safetensors").write_bytes(b"without a row")
     assert store.finished(owner, finished_event(first, 1))
     assert set(store.checkpoints.iterdir()) == {other}
+
+
+def test_of_several_states_in_one_batch_the_last_stays(workspace: Workspace) -> None:
+    store, owner = driving(workspace)
+    run = store.claim(owner, 1)[0]
+    kept(store, owner, run, 5)
+    with store.batch():
+        for step in (10, 20, 20, 30):
+            last = kept(store, owner, run, step, f"after {step}".encode())
+    assert list(store.checkpoints.iterdir()) == [last]
+    assert WorkspaceInputs(workspace).checkpoint(run.run_key) == b"after 30"
+    with pytest.raises(ZeroDivisionError), store.batch():
+        kept(store, owner, run, 40)
+        raise ZeroDivisionError
+    assert WorkspaceInputs(workspace).checkpoint(run.run_key) == b"after 30", "what was taken back took no file along"
 
 
 def cut(path: Path) -> None:
@@ -135,3 +151,31 @@ def test_nothing_is_kept_for_an_attempt_that_holds_nothing(workspace: Workspace)
     assert list(store.checkpoints.iterdir()) == []
     with store.engine.connect() as connection:
         assert queries.checkpoint(connection, run.run_key) is None and queries.preview(connection, run.run_key) is None
+
+
+def test_an_attempt_that_went_on_from_a_state_says_nothing_of_how_fast_this_machine_is(workspace: Workspace) -> None:
+    store, owner = driving(workspace)
+    run = store.claim(owner, 1)[0]
+    with store.engine.connect() as connection:
+        before = queries.measured_rate(connection)
+    kept(store, owner, run)
+    resign(store.engine, owner)
+    store, owner = driving(workspace)
+    again = store.claim(owner, 1)[0]
+    assert store.finished(owner, events.Finished(**{**vars(finished_event(again, 1)), "seconds": 0.001}))
+    with store.engine.connect() as connection:
+        assert queries.measured_rate(connection) == before
+
+
+@pytest.mark.parametrize(("kind", "times", "state"), [("crashed", 3, "quarantined"), ("lost", 10, "quarantined"), ("oom", 1, "failed")])
+def test_a_run_that_is_given_up_leaves_no_state(workspace: Workspace, kind: Any, times: int, state: str) -> None:
+    store, owner = driving(workspace)
+    for number in range(1, times + 1):
+        run = store.claim(owner, 1)[0]
+        assert (run.attempt, run.start_step) == (number, 10 * (number - 1))
+        kept(store, owner, run, 10 * number)
+        told = store.crashed(owner, events.Crashed(run_key=run.run_key, attempt=number, kind=kind, error="worker died"))
+        assert told == (state if number == times else "queued")
+    assert list(store.checkpoints.iterdir()) == []
+    with store.engine.connect() as connection:
+        assert queries.checkpoint(connection, run.run_key) is None

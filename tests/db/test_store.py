@@ -16,11 +16,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from db import queries
+from db import queries, steering
 from db.checkpoints import state_of
 from db.drivers import become_driver, heartbeat, resign
 from db.models import Attempt, Combination, LossPoint, Run, Snapshot, Sweep
-from db.setbacks import MAX_WORKER_KILLS
+from db.setbacks import MAX_LOST, MAX_WORKER_KILLS
 from db.store import ClaimedRun, Store
 from db.sweeps import SweepRecord, record_inputs, record_sweep
 from db.workspace import Workspace, open_workspace
@@ -81,6 +81,8 @@ class Known:
     snapshots: set[int] = field(default_factory=set)
     saved: tuple[int, bytes] | None = None  # its newest state, and after which step
     preview: int | None = None
+    lost: int = 0
+    more_memory: bool = False
 
 
 class StoreAgainstModel(RuleBasedStateMachine):
@@ -119,7 +121,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
                 self._queue(run)
 
     def _queue(self, run: Known) -> None:
-        run.state, run.kills, run.seq = "queued", 0, None
+        run.state, run.kills, run.seq, run.lost, run.more_memory = "queued", 0, None, 0, False
 
     @rule(limit=st.integers(1, 3))
     def claim(self, limit: int) -> None:
@@ -201,7 +203,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
         assert self.store.stopped(owner, event, [replace(curve(1)[0], step=step, content_loss=7.0)]) == ("queued" if holds else None)
         if holds:
             known = self.runs[run.run_key]
-            known.state, known.owner, known.attempts[-1] = "queued", None, "cancelled"
+            self._goes_back(known, "cancelled")
             known.saved = known.saved if state is None else (step, state)
             known.curve[step] = 7.0
 
@@ -209,7 +211,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
     @rule(data=st.data(), steps=st.lists(st.integers(1, 12), min_size=1, max_size=2))
     def show(self, data: st.DataObject, steps: list[int]) -> None:
         picked = [(*self._pick(data), step) for step in steps]
-        for owner in {owner for owner, _, _, _ in picked}:
+        for owner in dict.fromkeys(owner for owner, _, _, _ in picked):
             shown = [(run, holds, step) for whose, run, holds, step in picked if whose == owner]
             previews = [events.Preview(run_key=run.run_key, attempt=run.attempt, step=step, picture=b"webp") for run, _, step in shown]
             self.store.preview(owner, previews)
@@ -235,27 +237,47 @@ class StoreAgainstModel(RuleBasedStateMachine):
             self.runs[run.run_key].snapshots.add(7)
 
     @precondition(lambda self: self.held)
-    @rule(data=st.data(), kind=st.sampled_from(["bug", "oom", "stuck"]))
-    def fail(self, data: st.DataObject, kind: events.FailureKind) -> None:
-        owner, run, holds = self._pick(data)
-        assert bool(self.store.failed(owner, failed(run, kind))) == holds
-        if holds:
-            self._settle(run, "failed", "oom" if kind == "oom" else "failed")
-
-    @precondition(lambda self: self.held)
-    @rule(data=st.data(), kind=st.sampled_from(["crashed", "crashed", "lost", "oom"]), begun=st.booleans())
-    def crash(self, data: st.DataObject, kind: str, begun: bool) -> None:
+    @rule(data=st.data(), kind=st.sampled_from(["bug", "oom", "stuck"]), need=st.sampled_from([0.0, 1e9]))
+    def fail(self, data: st.DataObject, kind: events.FailureKind, need: float) -> None:
         owner, run, holds = self._pick(data)
         known = self.runs[run.run_key]
-        kills = known.kills + (kind != "lost" and begun)
-        expected = None if not holds else "quarantined" if kills >= MAX_WORKER_KILLS else "queued"
-        assert self.store.crashed(owner, crashed(run, kind, begun)) == expected
-        if expected == "quarantined":
-            known.kills = kills
-            self._settle(run, "quarantined", kind)
+        again = kind == "oom" and need > 0 and not known.more_memory
+        expected = None if not holds else "queued" if again else "failed"
+        assert self.store.failed(owner, failed(run, kind), need=need) == expected
+        if expected == "failed":
+            self._settle(run, "failed", "oom" if kind == "oom" else "failed")
         elif expected == "queued":
-            known.state, known.owner, known.kills = "queued", None, kills
-            known.attempts[-1] = kind
+            self._goes_back(known, "oom")
+            known.more_memory = True
+
+    @precondition(lambda self: self.held)
+    @rule(
+        data=st.data(),
+        kind=st.sampled_from(["crashed", "crashed", "lost", "oom"]),
+        begun=st.booleans(),
+        need=st.sampled_from([0.0, 1e9]),
+    )
+    def crash(self, data: st.DataObject, kind: str, begun: bool, need: float) -> None:
+        owner, run, holds = self._pick(data)
+        known = self.runs[run.run_key]
+        kills = known.kills + (kind == "crashed" and begun)
+        again = kind == "oom" and need > 0 and not known.more_memory
+        expected: str | None = "queued"
+        if kind == "oom":
+            expected = "queued" if again else "failed"
+        elif kills >= MAX_WORKER_KILLS or (kind == "lost" and known.lost + 1 >= MAX_LOST):
+            expected = "quarantined"
+        expected = expected if holds else None
+        assert self.store.crashed(owner, crashed(run, kind, begun), need) == expected
+        if expected in ("quarantined", "failed"):
+            known.kills = kills
+            self._settle(run, expected, kind)
+        elif expected == "queued":
+            known.kills, known.lost, known.more_memory = kills, known.lost + (kind == "lost" and begun), known.more_memory or again
+            self._goes_back(known, kind)
+
+    def _goes_back(self, known: Known, attempt: str) -> None:
+        known.state, known.owner, known.attempts[-1], known.preview = "queued", None, attempt, None
 
     @rule()
     def take_over(self) -> None:
@@ -268,7 +290,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
         assert holder is None
         for run in self.runs.values():
             if run.state == "running":
-                run.state, run.owner, run.attempts[-1] = "queued", None, "lost"
+                self._goes_back(run, "lost")
         if dead is not None:
             assert self.store.claim(dead, 1) == []
             assert not heartbeat(self.store.engine, dead)
@@ -279,7 +301,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
         running = [run for run in self.runs.values() if run.state == "running"]
         assert resign(self.store.engine, self.owner) == len(running)
         for run in running:
-            run.state, run.owner, run.attempts[-1] = "queued", None, "cancelled"
+            self._goes_back(run, "cancelled")
         self.owner, _ = become_driver(self.store.engine, "test")
 
     @precondition(lambda self: self.runs)
@@ -368,7 +390,7 @@ def test_a_run_that_no_active_sweep_wants_is_left_alone(tmp_path: Path) -> None:
     store, owner = driving_new(tmp_path)
     record_sweep(store, record("other"), [PLANNED[2.0]], extend=False)
     with store.engine.begin() as connection:
-        connection.execute(update(Sweep).where(Sweep.name == "demo").values(state="paused"))
+        steering.pause(connection, steering.sweep_id(connection, "demo"))
     assert [run.run_key for run in store.claim(owner, 99)] == [KEYS[2.0]]
 
 
@@ -415,7 +437,7 @@ def test_a_late_result_of_a_lost_attempt_is_dropped_and_the_new_ones_is_kept(tmp
 
 def test_the_third_killed_worker_quarantines_a_run_and_a_lost_node_does_not(tmp_path: Path) -> None:
     store, owner = driving_new(tmp_path)
-    kinds = ["lost", "crashed", "lost", "oom", "lost", "lost", "crashed"]
+    kinds = ["lost", "crashed", "lost", "crashed", "lost", "lost", "crashed"]
     for number, kind in enumerate(kinds, start=1):
         run = store.claim(owner, 1)[0]
         assert run.attempt == number

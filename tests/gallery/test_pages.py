@@ -20,6 +20,7 @@ import gallery.reading
 from db import queries
 from db.browse import View
 from db.drivers import become_driver, resign
+from db.housekeeping import archive
 from db.store import Store
 from db.workspace import Workspace, open_workspace
 
@@ -131,6 +132,20 @@ def test_the_sweeps_page_has_a_card_for_each_with_its_counts(opened: Workspace) 
     wide = cards["wide"]
     assert sum(part["share"] for part in wide["parts"]) == rows["wide"].runs
     assert wide["runs"] == f"260 combinations in {rows['wide'].runs} runs (equal ratios share one)"
+
+
+def test_an_archived_sweep_is_listed_when_it_is_asked_for_and_opened_by_its_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made_up_workspace(tmp_path, betas=1, name="kept")
+    workspace = made_up_workspace(tmp_path, betas=1, name="away")
+    archive(workspace.writer(), "away")
+    look_at(tmp_path, monkeypatch)
+    at = page("sweeps")
+    assert [card["id"] for card in component(at, "sweeps")["items"]] == ["kept"]
+    at.toggle[0].set_value(True).run()
+    assert [(card["id"], card["state"]) for card in component(at, "sweeps")["items"]] == [("away", "Archived"), ("kept", "Finished")]
+    at = page("gallery")
+    assert (at.title[0].value, at.multiselect(key="filter-sweep").options) == ("kept", ["kept"])
+    assert page("gallery", sweep="away").title[0].value == "away"
 
 
 def test_queued_runs_without_a_driver_say_what_to_type(opened: Workspace) -> None:

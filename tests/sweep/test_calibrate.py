@@ -156,6 +156,7 @@ def test_a_plan_after_calibrate_rests_on_it(
     sweep_file: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 1)
+    monkeypatch.setattr("os.getloadavg", lambda: (0.6, 0.0, 0.0))
     path = sweep_file("measured", [1.0, 10.0])
     planning.plan(path, tmp_path, as_json=True)
     assert json.loads(capsys.readouterr().out)["basis"] == "guess"
@@ -164,6 +165,7 @@ def test_a_plan_after_calibrate_rests_on_it(
     rows = json.loads(said.out)
     assert [row["size"] for row in rows] == [32, 48]
     assert "vgg16-hed, pyramid, float32, 48 px: " in said.err
+    assert "this machine is busy (a load of 0.6 on 1 core)" in said.err
     with open_workspace(tmp_path, create=False).reader().connect() as connection:
         assert [row.seconds_per_step for row in calibration.measured(connection)] == [row["seconds_per_step"] for row in rows]
     planning.plan(path, tmp_path, as_json=True)

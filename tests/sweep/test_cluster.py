@@ -276,6 +276,23 @@ def test_a_worker_killed_under_the_command_line_costs_an_attempt_and_nothing_els
     assert ask(tmp_path, "SELECT count(*), sum(state = 'done') FROM attempt") == [(7, 6)]
 
 
+def test_calibrate_measures_one_node_of_each_kind_with_every_slot_at_once(nodes: Any, held: Any, request_for: Requests) -> None:
+    from sweep.calibrate import Sample, SampleInputs
+    from sweep.calibrate_samples import Wanted
+    from sweep.cluster_calibrate import measure_nodes
+
+    size = next(iter(held.pictures.values())).shape[:2]
+    sample = Sample(settings=request_for(size=64).settings, content_size=size, size=40)
+    told: list[object] = []
+    wanted = Wanted(samples=[sample], inputs=SampleInputs(pictures=held.pictures), gpus=0.0, device="cpu")
+    rows = measure_nodes(nodes.address, wanted, lambda _, row: told.append(row))
+    assert len(rows) == 2  # the node with a GPU is of another kind
+    assert told == rows
+    assert {(row.size, row.network, row.on_gpu) for row in rows} == {(40, "vgg16-hed", False)}
+    with pytest.raises(SurroundingsError, match="cpus: 64"):
+        measure_nodes(nodes.address, Wanted(samples=[sample], inputs=wanted.inputs, cpus=64), lambda *_: None)
+
+
 def test_a_lost_node_is_no_fault_of_its_runs_which_finish_elsewhere(nodes: Any, sweep_file: SweepFile, tmp_path: Path) -> None:
     spot = nodes.add_node(num_cpus=1, num_gpus=1)
     spec = sweep_file("lost", [1, 2, 3, 4], steps=250, resources="{cpus: 1, gpus: 1}")

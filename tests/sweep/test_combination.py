@@ -28,6 +28,7 @@ from sweep.combination import (
     round_significant,
     run_key,
 )
+from sweep.keys import Keys
 from sweep.transfer.controls import Stop
 
 ROOT = Path(__file__).parents[2]
@@ -332,6 +333,39 @@ def golden_runs() -> dict[str, Combination]:
 
 def test_golden_run_keys() -> None:
     assert {name: run_key(made.run_settings()) for name, made in golden_runs().items()} == GOLDEN
+
+
+GOLDEN_COMBINATIONS = {
+    "plain": "c1-9f55a4b1d7d4a7e6911042dc38a0ea3eb53d33b2",
+    "everything": "c1-e8a31f6d315c9aded60e9c2783d9eccf7c428803",
+    "texture": "c1-0bb65b71bc11166e650d1c39bcde14ba52509c9e",
+}
+
+
+def test_golden_combination_keys() -> None:
+    made = golden_runs()
+    assert {name: one.combination_key() for name, one in made.items()} == GOLDEN_COMBINATIONS
+    regions = ((("4" * 64), (("2" * 64, 1.0),)),)
+    stopped = replace(made["everything"].settings, stop=Stop(below=0.005, per=25))
+    with_regions = replace(made["everything"], regions=regions, settings=stopped)
+    assert with_regions.combination_key() == "c1-98d7229efefbaeb8eeea026744a12f24385e9826"
+    assert run_key(with_regions.run_settings()) == "r1-dc79d52aee3d50bdbcc68d69187716e80bcafd81"
+
+
+regional = st.lists(st.tuples(st.sampled_from(["d" * 64, "e" * 64]), st.just((("a" * 64, 1.0),))), max_size=2).map(tuple)
+
+
+@given(
+    st.lists(st.tuples(runs, regional), min_size=1, max_size=4), st.lists(st.tuples(short_numbers, short_numbers), min_size=1, max_size=4)
+)
+def test_keys_made_together_are_those_made_one_by_one(
+    made: list[tuple[Combination, tuple[Any, ...]]], weights_of: list[tuple[float, float]]
+) -> None:
+    keys = Keys()
+    for alpha, beta in [*weights_of, (0, 1), (2, 0)]:
+        for one, regions in made:  # neighbours share their settings and layers as objects
+            neighbour = replace(one, alpha=alpha, beta=beta, regions=regions)
+            assert keys.of(neighbour) == (neighbour.combination_key(), run_key(neighbour.run_settings()))
 
 
 def test_a_key_does_not_depend_on_the_process_or_its_hash_seed() -> None:

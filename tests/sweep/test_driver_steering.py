@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from scripted import Notes, Scripted, column, drive, finished, progress, record, started, states, well
 
-from db import steering
+from db import spending, steering
 from db.store import Store
 from db.workspace import Workspace, open_workspace
 from sweep import driver as driver_module
@@ -231,3 +231,21 @@ def test_a_sweep_that_no_node_has_room_for_is_paused_and_the_others_go_on(worksp
     assert states(workspace) == {"queued": stuck, "done": runs}
     assert column(workspace, "SELECT reason FROM sweep WHERE state = 'paused'") == ["there is no node."]
     assert notes.remarks == ["large is paused: there is no node."]
+
+
+@pytest.mark.parametrize(("deadline", "budget", "said"), [(1.0, None, "--max-hours"), (None, 1e-4, "--max-cost")])
+def test_a_sweep_that_has_reached_its_limit_is_paused_and_says_why(
+    workspace: Workspace, store: Store, deadline: float | None, budget: float | None, said: str
+) -> None:
+    record(store, betas=2, price_per_hour=1e6)  # a ten thousandth is spent within a microsecond
+    spending.set_limits(store.engine, "demo", deadline, budget)
+    notes, backend = Notes(), Obedient()
+    assert drive(store, backend, notes) is True
+    assert states(workspace) == {"queued": 4}
+    assert said in notes.remarks[0] and said in column(workspace, "SELECT reason FROM sweep")[0]
+    assert len(notes.remarks) == 1
+    spending.set_limits(store.engine, "demo", None, None)
+    steer(store, steering.resume, "demo")
+    backend.may_finish = True
+    drive(store, backend)
+    assert states(workspace) == {"done": 4}

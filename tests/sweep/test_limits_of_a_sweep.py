@@ -128,7 +128,7 @@ def test_a_plan_says_hours_and_price(sweep_file: Callable[..., Path], tmp_path: 
 def test_a_plan_for_a_gpu_counts_its_hours_and_speaks_of_packs(
     sweep_file: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for pack, said in (("auto", "runs with small pictures of one shape share a task"), ("4", "up to 4 runs share a task")):
+    for pack, said in (("auto", "as many small pictures of one shape as fill a GPU share a task"), ("4", "up to 4 runs share a task")):
         path = sweep_file(f"gpu-{pack}", [1.0, 2.0], resources=f"{{gpus: 0.5, pack: {pack}}}")
         planning.plan(path, tmp_path, as_json=True)
         made = json.loads(capsys.readouterr().out)

@@ -47,22 +47,21 @@ def test_two_nodes_of_equal_work_count_as_their_mean() -> None:
 
 def test_curves_are_those_of_this_node_and_of_as_many_threads() -> None:
     rows = [row(), row(node="there", seconds=9.0), row(threads=4, seconds=0.05), row(device="cuda H100", seconds=0.001), row(pack=4)]
-    curves, node = curves_of(rows, on_gpu=False, threads=1, pack=None, here="here")
+    curves, node = curves_of(rows, on_gpu=False, threads=1, pack=1, here="here")
     assert node == "here"
     assert curves["vgg19", "pyramid", "float32"].seconds([(10, 1e9)]) == pytest.approx(1.5)
-    assert curves_of(rows, on_gpu=False, threads=4, pack=None, here="here")[0]["vgg19", "pyramid", "float32"].seconds([(10, 1e9)]) == 1.0
-    assert curves_of(rows, on_gpu=False, threads=2, pack=None, here="here") == ({}, "")
-    assert curves_of(rows, on_gpu=False, threads=1, pack=None, here="elsewhere")[1] == "here, there"
+    assert curves_of(rows, on_gpu=False, threads=4, pack=1, here="here")[0]["vgg19", "pyramid", "float32"].seconds([(10, 1e9)]) == 1.0
+    assert curves_of(rows, on_gpu=False, threads=2, pack=1, here="here") == ({}, "")
+    assert curves_of(rows, on_gpu=False, threads=1, pack=1, here="elsewhere")[1] == "here, there"
 
 
-def test_on_a_gpu_the_curve_is_that_of_the_pack_which_will_be_run() -> None:
-    rows = [row(device="cuda H100", pack=pack, size=size, seconds=1 / (pack + size)) for pack in (1, 2, 4) for size in (128, 256)]
-    rows += [row(device="cuda H100", pack=8, size=128, seconds=0.0001)]  # did not fit at 256
+def test_the_curve_is_that_of_the_pack_nearest_to_the_one_that_will_be_run() -> None:
+    rows = [row(device="cuda H100", pack=pack, size=size, seconds=1 / (pack + size)) for pack in (1, 2, 4, 8) for size in (128, 256)]
 
-    def pack_of(asked: int | None) -> int:
+    def pack_of(asked: int) -> int:
         return curves_of(rows, on_gpu=True, threads=1, pack=asked, here="here")[0]["vgg19", "pyramid", "float32"].pack
 
-    assert [pack_of(asked) for asked in (1, 2, 3, 4, None)] == [1, 2, 4, 4, 4]
+    assert [pack_of(asked) for asked in (1, 2, 3, 5, 8, 64)] == [1, 2, 4, 4, 8, 8]
 
 
 def test_runs_that_share_a_gpu_take_it_in_turn() -> None:
