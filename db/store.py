@@ -6,7 +6,6 @@ In a `batch` they are one transaction together: on a disk, a commit costs more t
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from db.claims import ClaimedRun, Claims, Launch
 from db.queries import YARDSTICKS
@@ -32,7 +31,7 @@ class Store(Claims, Setbacks):
                     "versions": dict(event.versions),
                     "place": event.place or None,
                     "start_step": event.start_step,
-                    **(asdict(launch) if launch else {}),
+                    **(vars(launch) if launch else {}),
                 }
                 update_attempt(connection, run_id, event.attempt, started_at=at or time.time(), **values)
         return run_id is not None
@@ -74,7 +73,7 @@ class Store(Claims, Setbacks):
                 connection, run_id, event.attempt, "done",
                 seconds=event.seconds, optimise_seconds=event.optimise_seconds, peak_memory=event.peak_memory, notes=lines(event.notes),
             )  # fmt: skip
-            self._after_commit(lambda: self.remove_states(event.run_key))
+        self._after_commit(lambda: self.remove_states(event.run_key))
         return True
 
     def diverged(self, owner: str, event: events.Diverged, curve: Sequence[events.LossPoint] = ()) -> bool:
@@ -99,7 +98,7 @@ class Store(Claims, Setbacks):
                 notes=lines(event.notes),
                 error=message,
             )
-            self._after_commit(lambda: self.remove_states(event.run_key))
+        self._after_commit(lambda: self.remove_states(event.run_key))
         return True
 
     def retry(self, run_ids: Sequence[int]) -> int:

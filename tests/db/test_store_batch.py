@@ -1,5 +1,7 @@
 """What one turn of the driver's loop writes, as one transaction; against the same writes one by one."""
 
+import inspect
+import pickle
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +11,6 @@ import pytest
 from factories import GATYS, curve, finished_event, input_picture, plan_of, snapshot_event
 from sqlalchemy import event as hooks
 
-from db import checkpoints, claims, setbacks, writing
-from db import store as store_module
 from db.drivers import become_driver
 from db.store import ClaimedRun, Store
 from db.sweeps import SweepRecord, record_inputs, record_sweep
@@ -144,6 +144,26 @@ def test_late_news_in_a_batch_are_dropped_and_the_rest_is_kept(tmp_path: Path) -
 
 def test_every_write_of_the_store_joins_a_batch() -> None:
     """One that began a transaction of its own would wait for the batch that it is in, until the busy timeout."""
-    written = {module: Path(str(module.__file__)).read_text("utf-8") for module in (claims, checkpoints, setbacks, store_module)}
-    assert [text.count("engine.begin()") for text in written.values()] == [0, 0, 0, 0]
-    assert Path(str(writing.__file__)).read_text("utf-8").count("engine.begin()") == 2  # in _transaction alone
+    rooms = [Path(inspect.getfile(room)) for room in Store.__mro__ if room is not object]
+    begins = {path.name: path.read_text("utf-8").count("engine.begin()") for path in rooms}
+    assert begins.pop("writing.py") == 2  # in _transaction and below it alone
+    assert set(begins.values()) == {0}
+
+
+def test_a_curve_travels_as_it_is() -> None:
+    assert pickle.loads(pickle.dumps(curve(3))) == curve(3)
+
+
+def test_batches_of_one_connection_are_transactions_of_their_own(tmp_path: Path) -> None:
+    store, owner = driving(tmp_path)
+    with store.connected():
+        with store.batch():
+            (first,) = store.claim(owner, 1)
+        assert [run["state"] for run in rows(store, "run")].count("running") == 1
+        with pytest.raises(OSError, match="no more"), store.batch():
+            store.claim(owner, 3)
+            raise OSError("no more")
+        assert store.finished(owner, finished_event(first, 1))  # outside of a batch, on a connection of its own
+        with store.batch():
+            assert len(store.claim(owner, 2)) == 2
+    assert [run["state"] for run in rows(store, "run")] == ["done", "running", "running", "queued", "queued", "queued"]
