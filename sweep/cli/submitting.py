@@ -181,9 +181,10 @@ def watch(server: JobServer, job: Job) -> int:
         Interrupted: Ctrl-C; the job goes on.
     """
     before = server.log(job.id).splitlines()
+    staying = [number for number, line in enumerate(before) if "runs" not in _told(line)]
     view = _View(job.sweep)
     try:
-        asyncio.run(_show(server, job.id, len(before), view))
+        asyncio.run(_show(server, job.id, staying[-LAST_LINES] if len(staying) > LAST_LINES else 0, view))
     except KeyboardInterrupt:
         raise Interrupted(f"detached; the sweep goes on. `stylesweep attach {shlex.quote(job.sweep)}` follows it again.") from None
     finally:
@@ -200,11 +201,11 @@ def watch(server: JobServer, job: Job) -> int:
     return job.exit_code or SurroundingsError.exit_code
 
 
-async def _show(server: JobServer, job_id: str, before: int, view: "_View") -> None:
+async def _show(server: JobServer, job_id: str, old: int, view: "_View") -> None:
     number = 0
     async for line in server.lines(job_id):
+        view.take(line, is_old=number < old)
         number += 1
-        view.take(line, is_old=number <= before - LAST_LINES)
 
 
 class _View:
