@@ -2,45 +2,37 @@
 
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    CheckConstraint,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Text,
-    UniqueConstraint,
-    text,
-)
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.models_base import Base, one_of
+from db.models_beside import Calibration, Checkpoint, Driver, Preview, Review, ReviewTag
+
+__all__ = [
+    "ATTEMPT_STATES",
+    "RUN_STATES",
+    "SETTLED",
+    "SWEEP_STATES",
+    "Attempt",
+    "Base",
+    "Calibration",
+    "Checkpoint",
+    "Combination",
+    "Driver",
+    "Image",
+    "LossPoint",
+    "Preview",
+    "Review",
+    "ReviewTag",
+    "Run",
+    "Snapshot",
+    "Sweep",
+]
 
 RUN_STATES = ("queued", "running", "done", "diverged", "failed", "quarantined", "cancelled")
 SETTLED = ("done", "diverged", "failed", "quarantined", "cancelled")
 ATTEMPT_STATES = ("running", "done", "diverged", "failed", "crashed", "oom", "lost", "cancelled")
 SWEEP_STATES = ("active", "paused", "cancelled")
-
-
-def _one_of(column: str, values: tuple[str, ...]) -> str:
-    return f"{column} IN ({', '.join(repr(value) for value in values)})"
-
-
-class Base(DeclarativeBase):
-    """Constraints are named, so that a migration can find them again."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {dict[str, Any]: JSON, float: Float(53)}  # noqa: RUF012 - SQLAlchemy's own declaration form
 
 
 class Image(Base):
@@ -61,7 +53,7 @@ class Sweep(Base):
     """One YAML file, one name. `resources` is what one run of it asks for; the driver reads it when it claims."""
 
     __tablename__ = "sweep"
-    __table_args__ = (CheckConstraint(_one_of("state", SWEEP_STATES), name="state"),)
+    __table_args__ = (CheckConstraint(one_of("state", SWEEP_STATES), name="state"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(200), unique=True)
     state: Mapped[str] = mapped_column(String(16), default="active")
@@ -86,7 +78,7 @@ class Run(Base):
 
     __tablename__ = "run"
     __table_args__ = (
-        CheckConstraint(_one_of("state", RUN_STATES), name="state"),
+        CheckConstraint(one_of("state", RUN_STATES), name="state"),
         CheckConstraint("state != 'done' OR output IS NOT NULL", name="done_has_picture"),
         CheckConstraint("(state = 'running') = (owner IS NOT NULL)", name="running_has_owner"),
         CheckConstraint(
@@ -215,7 +207,7 @@ class Attempt(Base):
 
     __tablename__ = "attempt"
     __table_args__ = (
-        CheckConstraint(_one_of("state", ATTEMPT_STATES), name="state"),
+        CheckConstraint(one_of("state", ATTEMPT_STATES), name="state"),
         UniqueConstraint("run_id", "number"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -273,96 +265,3 @@ class Snapshot(Base):
     run_id: Mapped[int] = mapped_column(ForeignKey("run.id"), primary_key=True)
     step: Mapped[int] = mapped_column(primary_key=True)
     image: Mapped[str] = mapped_column(ForeignKey("image.sha256"))
-
-
-class Checkpoint(Base):
-    """The newest resumable state of an unfinished run: a file in the workspace's `checkpoints/`."""
-
-    __tablename__ = "checkpoint"
-    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"), primary_key=True)
-    step: Mapped[int]
-    file: Mapped[str] = mapped_column(String(255))
-    sha256: Mapped[str] = mapped_column(String(64))
-    bytes: Mapped[int]
-    at: Mapped[float]
-
-
-class Preview(Base):
-    """The newest picture of a running run, small, as WebP; gone when the run has ended."""
-
-    __tablename__ = "preview"
-    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"), primary_key=True)
-    step: Mapped[int]
-    picture: Mapped[bytes] = mapped_column(LargeBinary)
-    at: Mapped[float]
-
-
-class Calibration(Base):
-    """What one step costs on one kind of node: measured by `stylesweep calibrate`, used by `plan`.
-
-    work: multiply-adds of one step of one picture. seconds_per_step: of one picture of a pack of `pack`. seconds_fixed: of a run
-    beside its steps (targets, yardsticks, encoding). peak_memory: bytes, of the GPU or of the process.
-    """
-
-    __tablename__ = "calibration"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    node: Mapped[str] = mapped_column(String(255))
-    device: Mapped[str] = mapped_column(String(128))
-    threads: Mapped[int]
-    network: Mapped[str] = mapped_column(String(64))
-    recipe: Mapped[str] = mapped_column(String(32))
-    dtype: Mapped[str] = mapped_column(String(32))
-    size: Mapped[int]
-    pack: Mapped[int]
-    work: Mapped[float]
-    seconds_per_step: Mapped[float]
-    seconds_fixed: Mapped[float]
-    peak_memory: Mapped[int]
-    versions: Mapped[dict[str, Any]]
-    at: Mapped[float]
-
-
-class Review(Base):
-    """What a person said of a run. Each field has a time of its own, so that two copies of a workspace can be merged field by field.
-
-    No foreign key: a review outlives the run's row, and speaks of the same picture in any workspace.
-    """
-
-    __tablename__ = "review"
-    __table_args__ = (
-        CheckConstraint(_one_of("flag", ("pick", "reject")), name="flag"),
-        CheckConstraint("stars BETWEEN 0 AND 5", name="stars"),
-    )
-    run_key: Mapped[str] = mapped_column(String(64), primary_key=True)
-    person: Mapped[str] = mapped_column(String(200), primary_key=True)
-    flag: Mapped[str | None] = mapped_column(String(16))
-    flag_at: Mapped[float | None]
-    stars: Mapped[int | None]
-    stars_at: Mapped[float | None]
-    note: Mapped[str | None] = mapped_column(Text)
-    note_at: Mapped[float | None]
-
-
-class ReviewTag(Base):
-    """A tag that a person gave a run, or took away again (present is then false, so that a merge does not bring it back)."""
-
-    __tablename__ = "review_tag"
-    run_key: Mapped[str] = mapped_column(String(64), primary_key=True)
-    person: Mapped[str] = mapped_column(String(200), primary_key=True)
-    tag: Mapped[str] = mapped_column(String(100), primary_key=True)
-    present: Mapped[bool]
-    at: Mapped[float]
-
-
-class Driver(Base):
-    """Who hands out tasks. Alive while its heartbeat is fresh; on its own host also told by its pid and start time."""
-
-    __tablename__ = "driver"
-    id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    host: Mapped[str] = mapped_column(String(255))
-    pid: Mapped[int]
-    process_started: Mapped[float]
-    address: Mapped[str] = mapped_column(String(255))
-    started_at: Mapped[float]
-    heartbeat: Mapped[float]
-    ended_at: Mapped[float | None]

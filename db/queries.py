@@ -216,7 +216,7 @@ def snapshots(connection: Connection, run_key: str) -> list[tuple[int, str, str 
 
 
 def preview(connection: Connection, run_key: str) -> tuple[int, bytes, float] | None:
-    """(step, picture as WebP, Unix time) of a run that is under way; None before its first, and after its end."""
+    """(step, picture as WebP, Unix time) of a running run; None before its first."""
     statement = select(Preview.step, Preview.picture, Preview.at).join(Run, Run.id == Preview.run_id).where(Run.run_key == run_key)
     row = connection.execute(statement).first()
     return (row.step, row.picture, row.at) if row else None

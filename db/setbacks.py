@@ -36,7 +36,7 @@ class Setbacks(UnderWay):
                 queue_again(connection, run_id, **more)
                 return "queued"
             settle(connection, run_id, "failed", error=event.error)
-            self._after_commit(lambda: self.remove_states(event.run_key))
+        self._after_commit(lambda: self.remove_states(event.run_key))
         return "failed"
 
     def crashed(self, owner: str, event: events.Crashed, need: float = 0.0) -> str | None:
@@ -51,24 +51,32 @@ class Setbacks(UnderWay):
             if run_id is None:
                 return None
             close_attempt(connection, run_id, event.attempt, event.kind, kind=event.kind, error=event.error)
-            row = connection.execute(select(Run.killed_workers, Run.lost).where(Run.id == run_id)).one()
-            if event.kind == "lost":
-                if row.lost + 1 >= MAX_LOST:
-                    message = f"{row.lost + 1} nodes were lost while they worked on it; the last: {event.error}"
-                    settle(connection, run_id, "quarantined", error=message, lost=row.lost + 1)
-                    return "quarantined"
-                queue_again(connection, run_id, lost=row.lost + int(event.started))
-            elif not event.alone:
-                queue_again(connection, run_id, **({"alone": True} if event.started else {}))
-            elif event.kind == "oom":
-                more = _more_room(connection, run_id, event.attempt, need)
-                if not more:
-                    settle(connection, run_id, "failed", error=f"{event.error}; it was tried with more memory before")
-                    return "failed"
-                queue_again(connection, run_id, **more)
-            else:
-                return _killed(connection, run_id, event, row.killed_workers + int(event.started))
-        return "queued"
+            state = _set_back(connection, run_id, event, need)
+        if state != "queued":  # the state may be what kills
+            self._after_commit(lambda: self.remove_states(event.run_key))
+        return state
+
+
+def _set_back(connection: Connection, run_id: int, event: events.Crashed, need: float) -> str:
+    """Queue a run again whose attempt has crashed, or settle it; the state that it has then."""
+    row = connection.execute(select(Run.killed_workers, Run.lost).where(Run.id == run_id)).one()
+    if event.kind == "lost":
+        if row.lost + 1 >= MAX_LOST:
+            message = f"{row.lost + 1} nodes were lost while they worked on it; the last: {event.error}"
+            settle(connection, run_id, "quarantined", error=message, lost=row.lost + 1)
+            return "quarantined"
+        queue_again(connection, run_id, lost=row.lost + int(event.started))
+    elif not event.alone:
+        queue_again(connection, run_id, **({"alone": True} if event.started else {}))
+    elif event.kind == "oom":
+        more = _more_room(connection, run_id, event.attempt, need)
+        if not more:
+            settle(connection, run_id, "failed", error=f"{event.error}; it was tried with more memory before")
+            return "failed"
+        queue_again(connection, run_id, **more)
+    else:
+        return _killed(connection, run_id, event, row.killed_workers + int(event.started))
+    return "queued"
 
 
 def _killed(connection: Connection, run_id: int, event: events.Crashed, kills: int) -> str:

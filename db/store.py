@@ -73,7 +73,7 @@ class Store(Claims, Setbacks):
                 connection, run_id, event.attempt, "done",
                 seconds=event.seconds, optimise_seconds=event.optimise_seconds, peak_memory=event.peak_memory, notes=lines(event.notes),
             )  # fmt: skip
-            self._after_commit(lambda: self.remove_states(event.run_key))
+        self._after_commit(lambda: self.remove_states(event.run_key))
         return True
 
     def diverged(self, owner: str, event: events.Diverged, curve: Sequence[events.LossPoint] = ()) -> bool:
@@ -98,7 +98,7 @@ class Store(Claims, Setbacks):
                 notes=lines(event.notes),
                 error=message,
             )
-            self._after_commit(lambda: self.remove_states(event.run_key))
+        self._after_commit(lambda: self.remove_states(event.run_key))
         return True
 
     def retry(self, run_ids: Sequence[int]) -> int:

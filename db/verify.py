@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 from db.artifacts import is_content_address
 from db.backup import CHECKPOINTS
 from db.copying import holds
-from db.housekeeping import orphans
+from db.housekeeping import YOUNG_SECONDS, orphans
 from db.models import Attempt, Checkpoint, Combination, Image, Run, Sweep
 from db.references import ArtifactFile, CheckpointFile, artifact_files, checkpoint_files
 from db.workspace import Workspace
@@ -30,7 +30,7 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class Verified:
-    """What was looked at, and what is wrong. orphans: files that no row refers to, which is no fault (`gc` removes them)."""
+    """What was looked at, and what is wrong. orphans: files of over an hour that no row refers to, which is no fault (`gc`)."""
 
     pictures: int
     files: int
@@ -55,7 +55,7 @@ def verify(workspace: Workspace, *, quick: bool = False) -> Verified:
     suspects = [(file, said) for file in files if (said := _artifact(workspace, file, quick))]
     faults += _still_wanted(workspace, suspects)
     faults += [fault for state in states if (fault := _checkpoint(workspace, state, quick))]
-    strays = orphans(workspace) if sound else []
+    strays = orphans(workspace, older_than=YOUNG_SECONDS) if sound else []
     return Verified(
         pictures=pictures,
         files=len(files),

@@ -69,7 +69,8 @@ class JobServer:
                 "A tunnel to it: `ray dashboard cluster.yaml`; or give --cluster cluster.yaml instead."
             )
         self.address = address
-        logging.getLogger("ray").setLevel(logging.ERROR)
+        for name in ("ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk"):  # which set their own levels
+            logging.getLogger(name).setLevel(logging.ERROR)
         os.environ["RAY_API_SERVER_ADDRESS"] = address  # which goes before any address, and is before RAY_ADDRESS
         with self._understood():
             self._client = JobSubmissionClient(address)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sweep.errors import SpecError
-from sweep.yaml_file import Key, YamlFile, short
+from sweep.yaml_file import Key, YamlFile, short, short_path
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif")
 
@@ -20,7 +20,7 @@ def resolve(file: YamlFile, key: Key, entry: str, folder: Path) -> list[Path]:
         raise SpecError(f"{file.where(key)}: {short(entry)} is not a path or pattern that can be looked for: {error}.") from error
     for path in found:
         if not is_text(path.name):
-            raise SpecError(f"{file.where(key)}: the file name {short(str(path))} is not UTF-8 text; rename the file.")
+            raise SpecError(f"{file.where(key)}: the file name {short_path(path)} is not UTF-8 text; rename the file.")
     return found
 
 

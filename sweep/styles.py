@@ -8,7 +8,7 @@ from typing import Any
 from sweep.combination import MAX_REGIONS, Regions, Weights, canonical_regions, mean_shares, normalised_weights
 from sweep.errors import SpecError
 from sweep.pictures import is_text, resolve
-from sweep.yaml_file import Key, YamlFile, is_number, short
+from sweep.yaml_file import Key, YamlFile, is_number, short, short_path
 
 CONTENT = "{content}"
 """In a mask's path: the photograph's name without its suffix."""
@@ -209,8 +209,8 @@ def _check_masks_are_there(region: MaskedBlend, contents: list[Path]) -> None:
         if problem:
             hint = "" if CONTENT in region.mask else f' Write "{CONTENT}" in the path where each photograph has a mask of its own.'
             raise SpecError(
-                f"{region.where}: there is no file {short(str(path))}, which is to be the mask of {short(content.name)}. "
+                f"{region.where}: there is no file {short_path(path)}, which is to be the mask of {short(content.name)}. "
                 f"A mask is as large as its photograph, or of the same shape, and white where its style goes.{hint}"
             )
         if not is_text(path.name):
-            raise SpecError(f"{region.where}: the file name {short(str(path))} is not UTF-8 text; rename the file.")
+            raise SpecError(f"{region.where}: the file name {short_path(path)} is not UTF-8 text; rename the file.")

@@ -147,6 +147,12 @@ def short(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
+def short_path(path: Path) -> str:
+    """As `short`, but of a long path the end, which says what file is meant."""
+    text = str(path)
+    return short(text if len(text) <= 76 else f"...{text[-73:]}")
+
+
 def _shown(name: str) -> str:
     return name if name.isprintable() and 0 < len(name) <= 60 else short(name)
 

@@ -65,3 +65,12 @@ def test_the_benchmark_prints_every_figure_for_machines() -> None:
         ("all yardsticks", "256 px"),
         ("peak memory, measured", "gatys 48 px"),
     } <= named
+
+
+def test_the_benchmark_of_planning_prints_every_figure_for_machines() -> None:
+    command = [sys.executable, str(BENCHMARKS / "planning.py"), "--combinations", "150", "--method", "random", "--json"]
+    figures = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=240).stdout)
+    assert figures["combinations"] == 150
+    kinds = ("seconds", "cpu_seconds", "peak_megabytes")
+    assert {f"{what}_{kind}" for what in ("start", "plan", "record") for kind in kinds} <= set(figures)
+    assert all(value > 0 for value in figures.values())

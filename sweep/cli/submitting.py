@@ -16,7 +16,7 @@ from rich.table import Table
 
 from sweep.cli.progress import Line
 from sweep.cli.wording import amount_of_bytes, printable, say
-from sweep.errors import InputError, Interrupted, SurroundingsError
+from sweep.errors import InputError, Interrupted, SurroundingsError, WorkspaceBusy
 from sweep.inputs import inspect_inputs
 from sweep.jobs import Job, JobServer
 from sweep.masks import inspect_masks
@@ -29,6 +29,9 @@ SMALL = 16 * 2**20
 
 LAST_LINES = 20
 START_SECONDS = 60.0
+
+SAID = (1, InputError.exit_code, WorkspaceBusy.exit_code, SurroundingsError.exit_code, Interrupted.exit_code)
+"""Exit codes of a `stylesweep run` that has told why in its log."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,8 +191,12 @@ def watch(server: JobServer, job: Job) -> int:
     job = server.job(job.id)
     if job.state == "SUCCEEDED":
         return 0
-    if job.exit_code not in (1, Interrupted.exit_code):  # 1: some runs failed, and it has said so
-        say(f"{job.id} has {job.state.lower()}: {job.message.strip().splitlines()[0] if job.message.strip() else 'nobody knows why'}")
+    if job.state == "STOPPED":
+        say(f"{job.id} was stopped. Submit the sweep again to go on; nothing is run twice.")
+        return Interrupted.exit_code
+    if job.exit_code not in SAID:
+        said = job.message.strip() or "nobody knows why"
+        say(f"{job.id} has {job.state.lower()}: {said.splitlines()[0]}")
     return job.exit_code or SurroundingsError.exit_code
 
 

@@ -154,7 +154,6 @@ class Lab:
 
     def close(self) -> None:
         """End it: every process of a machine ends with the first of its namespace."""
-        _debug(self)
         for process in reversed(self._processes):
             process.kill()
         for process in self._processes:
@@ -203,20 +202,3 @@ def _until(true: Any, seconds: float = 20) -> None:
     while not true():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
-
-
-def _debug(lab):
-    import collections
-
-    total = collections.Counter()
-    spaces = {str(Path(f"/proc/{m.pid}/ns/pid").readlink()): n for n, m in lab.machines.items()}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                space = str(Path(entry / "ns/pid").readlink())
-                if space in spaces:
-                    f = (entry / "stat").read_text().rpartition(")")[2].split()
-                    total[spaces[space]] += sum(map(int, f[11:15])) / 100
-            except OSError:
-                pass
-    print("CPU", dict(total), sum(total.values()))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from factories import curve, finished_event, made_up_workspace, snapshot_event
@@ -164,3 +165,17 @@ def test_an_attempt_that_went_on_from_a_state_says_nothing_of_how_fast_this_mach
     assert store.finished(owner, events.Finished(**{**vars(finished_event(again, 1)), "seconds": 0.001}))
     with store.engine.connect() as connection:
         assert queries.measured_rate(connection) == before
+
+
+@pytest.mark.parametrize(("kind", "times", "state"), [("crashed", 3, "quarantined"), ("lost", 10, "quarantined"), ("oom", 1, "failed")])
+def test_a_run_that_is_given_up_leaves_no_state(workspace: Workspace, kind: Any, times: int, state: str) -> None:
+    store, owner = driving(workspace)
+    for number in range(1, times + 1):
+        run = store.claim(owner, 1)[0]
+        assert (run.attempt, run.start_step) == (number, 10 * (number - 1))
+        kept(store, owner, run, 10 * number)
+        told = store.crashed(owner, events.Crashed(run_key=run.run_key, attempt=number, kind=kind, error="worker died"))
+        assert told == (state if number == times else "queued")
+    assert list(store.checkpoints.iterdir()) == []
+    with store.engine.connect() as connection:
+        assert queries.checkpoint(connection, run.run_key) is None

@@ -210,7 +210,7 @@ def newest(word: tuple[Any, float]) -> tuple[Any, ...]:
 # ---- the tests
 
 # Without shrinking: an example takes a tenth of a second, and plans are small from the beginning.
-A_WHILE = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.reuse, Phase.generate])
+A_WHILE = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.reuse, Phase.generate])
 
 
 @pytest.fixture(scope="module")

@@ -203,7 +203,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
         assert self.store.stopped(owner, event, [replace(curve(1)[0], step=step, content_loss=7.0)]) == ("queued" if holds else None)
         if holds:
             known = self.runs[run.run_key]
-            known.state, known.owner, known.attempts[-1] = "queued", None, "cancelled"
+            self._goes_back(known, "cancelled")
             known.saved = known.saved if state is None else (step, state)
             known.curve[step] = 7.0
 
@@ -211,7 +211,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
     @rule(data=st.data(), steps=st.lists(st.integers(1, 12), min_size=1, max_size=2))
     def show(self, data: st.DataObject, steps: list[int]) -> None:
         picked = [(*self._pick(data), step) for step in steps]
-        for owner in {owner for owner, _, _, _ in picked}:
+        for owner in dict.fromkeys(owner for owner, _, _, _ in picked):
             shown = [(run, holds, step) for whose, run, holds, step in picked if whose == owner]
             previews = [events.Preview(run_key=run.run_key, attempt=run.attempt, step=step, picture=b"webp") for run, _, step in shown]
             self.store.preview(owner, previews)
@@ -277,7 +277,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
             self._goes_back(known, kind)
 
     def _goes_back(self, known: Known, attempt: str) -> None:
-        known.state, known.owner, known.attempts[-1] = "queued", None, attempt
+        known.state, known.owner, known.attempts[-1], known.preview = "queued", None, attempt, None
 
     @rule()
     def take_over(self) -> None:
@@ -290,7 +290,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
         assert holder is None
         for run in self.runs.values():
             if run.state == "running":
-                run.state, run.owner, run.attempts[-1] = "queued", None, "lost"
+                self._goes_back(run, "lost")
         if dead is not None:
             assert self.store.claim(dead, 1) == []
             assert not heartbeat(self.store.engine, dead)
@@ -301,7 +301,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
         running = [run for run in self.runs.values() if run.state == "running"]
         assert resign(self.store.engine, self.owner) == len(running)
         for run in running:
-            run.state, run.owner, run.attempts[-1] = "queued", None, "cancelled"
+            self._goes_back(run, "cancelled")
         self.owner, _ = become_driver(self.store.engine, "test")
 
     @precondition(lambda self: self.runs)

@@ -86,3 +86,23 @@ def test_a_picture_made_again_is_the_run_that_is_there(
     hashes = dict.fromkeys(spec.network_files(), results(workspace)[0].settings["network_hash"])
     keys = [run_key(combination.combination.run_settings()) for combination in spec.combinations(sha256, hashes)]
     assert keys == [one.run_key for one in results(workspace)]
+
+
+def test_a_longer_draw_extends_the_sweep_and_runs_only_what_is_new(sweep_file: Callable[..., Path], tmp_path: Path) -> None:
+    plain = sweep_file("drawn", [1.0], size=40, steps=2)
+    path = plain.with_name("draws.yaml")
+    text = (
+        plain.read_text()
+        .replace("{values: [1.0]}", "{min: 1, max: 100}")
+        .replace("name: drawn\n", "name: drawn\nmethod: random\nruns: 2\n")
+    )
+    options = running.RunOptions(workspace=tmp_path, address="inline")
+    made = []
+    for runs in (2, 4):
+        path.write_text(text.replace("runs: 2\n", f"runs: {runs}\nsearch_seed: 11\n"))
+        assert running.run(path, options) == 0
+        made.append(sorted(results(open_workspace(tmp_path, create=False), "drawn"), key=lambda one: one.position))
+    assert [len(some) for some in made] == [2, 4]
+    assert [(one.run_key, one.finished_seq) for one in made[1][:2]] == [(one.run_key, one.finished_seq) for one in made[0]]
+    with open_workspace(tmp_path, create=False).reader().connect() as connection:
+        assert connection.exec_driver_sql("SELECT search_seed FROM sweep").scalars().all() == [11]
