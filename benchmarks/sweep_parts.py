@@ -54,7 +54,7 @@ class Plan:
     real_steps: int
 
 
-FULL = Plan(turns=5, runs=200, tune_runs=8, slots=100, slot_seconds=10.0, memory_runs=20_000, real_runs=12, real_size=160, real_steps=100)
+FULL = Plan(turns=5, runs=200, tune_runs=8, slots=100, slot_seconds=10.0, memory_runs=20_000, real_runs=8, real_size=128, real_steps=60)
 QUICK = Plan(turns=1, runs=20, tune_runs=2, slots=4, slot_seconds=0.5, memory_runs=40, real_runs=2, real_size=48, real_steps=4)
 
 
