@@ -9,8 +9,9 @@ travelled and a process that has cached what it needs never fetches them.
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import ray
@@ -22,6 +23,7 @@ from sweep.events import Event, Started
 from sweep.request import Inputs, RunRequest
 from sweep.transfer.weights import Weights
 
+T = TypeVar("T")
 PictureKey = tuple[str, int]
 WeightsKey = tuple[str, str]
 Key = tuple[str, int]
@@ -32,6 +34,13 @@ PATIENCE_SECONDS = 20.0
 """How long a question of whether to stop may stay without an answer."""
 MOST_QUESTIONS = 100_000
 """That wait at once: one for each task that is running."""
+
+
+def fetched(reference: "ObjectRef[T]") -> T:
+    """The object. Waited for in another thread: while the main thread of a task waits for an object, be it for a moment, Ray takes its
+    CPU for free and starts the next task on it, and from then on one more runs than there is room and memory for."""
+    with ThreadPoolExecutor(max_workers=1) as other:
+        return other.submit(ray.get, reference).result()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,22 +54,22 @@ class StoredInputs:
 
     def pixels(self, sha256: str, long_side: int) -> np.ndarray:
         """Zero-copy and read-only within a node."""
-        return ray.get(self.pictures[sha256, long_side])
+        return fetched(self.pictures[sha256, long_side])
 
     def mask(self, sha256: str, long_side: int) -> np.ndarray:
         """As `pixels`."""
-        return ray.get(self.masks[sha256, long_side])
+        return fetched(self.masks[sha256, long_side])
 
     def checkpoint(self, run_key: str) -> bytes:
         """Where a run goes on from. Raises StorageError if the driver could not read it."""
         state = self.states[run_key]
         if isinstance(state, str):
             raise StorageError(state)
-        return ray.get(state)
+        return fetched(state)
 
     def weights(self, network: str, network_hash: str) -> Weights:
         """Once per process: the worker keeps the network it builds from it."""
-        stored = ray.get(self.networks[network, network_hash])
+        stored = fetched(self.networks[network, network_hash])
         return Weights(network=network, arrays=stored["arrays"], content_hash=stored["content_hash"])
 
 
@@ -100,12 +109,12 @@ class Asked:
 
     def __call__(self) -> frozenset[Key]:
         """Which of this task's attempts are to stop, as of a moment ago."""
-        if self._answer is not None and ray.wait([self._answer], timeout=0)[0]:
+        if self._answer is not None and self._answer.done():  # a look with ray.wait would free this task's CPU, as `fetched` says
             with contextlib.suppress(RayError):  # without its driver nobody can ask; Ray ends this task then anyhow
-                self._known = ray.get(self._answer)
+                self._known = self._answer.result()
             self._answer = None
         if self._answer is None:
-            self._answer = self._stop_list.asked.remote(self._keys)
+            self._answer = self._stop_list.asked.remote(self._keys).future()
         return self._known
 
 

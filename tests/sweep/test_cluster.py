@@ -118,6 +118,17 @@ def test_two_runs_share_a_gpu_and_their_processes_are_used_again(cluster: Any, r
     assert all(event.pid != os.getpid() for event in started)
 
 
+def test_a_task_that_waits_for_its_pictures_gives_its_place_to_no_other(cluster: Any, request_for: Requests) -> None:
+    whole_node = Ask(cpus=2)
+    assert cluster.room(whole_node).slots == 2
+    for beta in range(1, 6):
+        cluster.submit([request_for(float(beta), steps=60)], whole_node)
+    at_once = [0]
+    for event in until_ended(cluster, 5):
+        at_once.append(at_once[-1] + isinstance(event, Started) - isinstance(event, Finished))
+    assert max(at_once) == 2
+
+
 def test_slots_are_counted_node_by_node(cluster: Any) -> None:
     wants = [Ask(cpus=1), Ask(cpus=2), Ask(gpus=1), Ask(cpus=0.5, gpus=0.25), Ask(memory=1e15)]
     assert [cluster.room(ask).slots for ask in wants] == [4, 2, 1, 4, 0]
