@@ -118,14 +118,33 @@ def test_two_runs_share_a_gpu_and_their_processes_are_used_again(cluster: Any, r
     assert all(event.pid != os.getpid() for event in started)
 
 
-def test_a_task_that_waits_for_its_pictures_gives_its_place_to_no_other(cluster: Any, request_for: Requests) -> None:
-    whole_node = Ask(cpus=2)
+def test_a_task_that_waits_for_pictures_or_asks_whether_to_stop_gives_its_place_to_no_other(
+    nodes: Any, held: Inputs, request_for: Requests
+) -> None:
+    from sweep.cluster import RayCluster
+
+    def asks_all_the_time(requests: Sequence[RunRequest], inputs: Inputs, stop: Callable[[], Any]) -> Iterator[Event]:
+        from sweep.request import pictures_of  # the function travels as it stands here, without this module
+
+        for request in requests:
+            this: dict[str, Any] = {"run_key": request.run_key, "attempt": request.attempt}
+            yield Started(node="n", pid=1, device="cpu", versions={}, **this)
+            until = time.monotonic() + 1.5
+            while time.monotonic() < until:
+                for picture in pictures_of(request):
+                    inputs.pixels(*picture)
+                stop()
+                time.sleep(0.005)
+            yield Failed(kind="bug", error="over", **this)
+
+    cluster, whole_node = RayCluster(nodes.address, held, asks_all_the_time), Ask(cpus=2)
     assert cluster.room(whole_node).slots == 2
     for beta in range(1, 6):
-        cluster.submit([request_for(float(beta), steps=60)], whole_node)
+        cluster.submit([request_for(float(beta))], whole_node)
     at_once = [0]
     for event in until_ended(cluster, 5):
-        at_once.append(at_once[-1] + isinstance(event, Started) - isinstance(event, Finished))
+        at_once.append(at_once[-1] + isinstance(event, Started) - isinstance(event, Failed))
+    cluster.stop()
     assert max(at_once) == 2
 
 
