@@ -54,7 +54,7 @@ class Plan:
     real_steps: int
 
 
-FULL = Plan(turns=5, runs=200, tune_runs=8, slots=100, slot_seconds=10.0, memory_runs=20_000, real_runs=12, real_size=128, real_steps=60)
+FULL = Plan(turns=5, runs=200, tune_runs=8, slots=100, slot_seconds=10.0, memory_runs=20_000, real_runs=12, real_size=160, real_steps=100)
 QUICK = Plan(turns=1, runs=20, tune_runs=2, slots=4, slot_seconds=0.5, memory_runs=40, real_runs=2, real_size=48, real_steps=4)
 
 
@@ -73,11 +73,15 @@ def ray_with(cpus: int) -> Iterator[str]:
 
 def told_by(script: str, *words: object) -> list[dict[str, float]]:
     """What a process of its own measured: the JSON lines that it printed."""
-    command = [sys.executable, str(HERE / script), *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    return [json.loads(line) for line in said_by(sys.executable, HERE / script, *words).splitlines() if line.startswith("{")]
+
+
+def said_by(*words: object) -> str:
+    """What a command printed."""
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-3000:]}")
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        raise RuntimeError(f"{' '.join(map(str, words))} ended with {done.returncode}:\n{done.stderr[-3000:]}")
+    return done.stdout
 
 
 def costs(plan: Plan, folder: Path, *, tune: bool) -> Iterator[Row]:
@@ -147,14 +151,13 @@ def real(plan: Plan, folder: Path) -> Iterator[Row]:
 
     made, workspace = folder / "samples", folder / "workspace"
     stylesweep = [sys.executable, "-m", "sweep.cli.main"]
-    subprocess.run([*stylesweep, "samples", str(made)], check=True, capture_output=True, cwd=HERE.parent)
+    said_by(*stylesweep, "samples", made)
     betas = [10.0 * 1.3**number for number in range(plan.real_runs)]
     (made / "real.yaml").write_text(
-        f"name: real\ncontent: cat.jpg\nstyle: woodcut.png\nparameters: {{beta: {{values: {betas}}}}}\n"
+        f"name: real\ncontent: photographs/cat.jpg\nstyle: styles/woodcut.png\nparameters: {{beta: {{values: {betas}}}}}\n"
         f"settings: {{network: vgg16-hed, size: {plan.real_size}, steps: {plan.real_steps}}}\nresources: {{cpus: 1, gpus: 0}}\n"
     )
-    command = [*stylesweep, "run", str(made / "real.yaml"), "--workspace", str(workspace)]
-    subprocess.run(command, check=True, capture_output=True, cwd=HERE.parent)
+    said_by(*stylesweep, "run", made / "real.yaml", "--workspace", workspace)
     found = figures(workspace / "sweeps.db")
     at = f"{found['runs']} runs, {found['workers']} workers"
     yield Row("real runs, seconds each", at, found["mean_seconds_per_run"], "s")

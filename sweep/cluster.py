@@ -25,7 +25,7 @@ from ray.exceptions import (
 )
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from sweep.cluster_task import Key, PictureKey, StopList, StoredInputs, WeightsKey, Work, run_task
+from sweep.cluster_task import MOST_QUESTIONS, Key, PictureKey, StopList, StoredInputs, WeightsKey, Work, run_task
 from sweep.errors import StorageError, StylesweepError, SurroundingsError
 from sweep.events import Crashed, Diverged, Event, Failed, Finished, Started, Stopped
 from sweep.places import Ask, Room
@@ -83,7 +83,8 @@ class RayCluster:
         self._nodes: tuple[float, list[dict[str, Any]]] = (0.0, [])
         connect(address)
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
-        self._stop_list: Any = ray.remote(StopList).options(num_cpus=0, scheduling_strategy=here).remote()
+        stop_list = ray.remote(StopList).options(num_cpus=0, scheduling_strategy=here, max_concurrency=MOST_QUESTIONS)
+        self._stop_list: Any = stop_list.remote()
 
     def ask(self, resources: Mapping[str, Any]) -> Ask:
         """One GPU where the file leaves it open and the cluster has any."""

@@ -6,6 +6,7 @@ positions, so the driver owns retries; weights and pictures as numpy, nested in 
 travelled and a process that has cached what it needs never fetches them.
 """
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,10 @@ Key = tuple[str, int]
 """(run_key, attempt)."""
 Work = Callable[[Sequence[RunRequest], Inputs, Callable[[], Set[Key]]], Iterator[Event]]
 """What a worker does with the runs of a task: `worker.run`, or what stands for it where load and scheduling are measured."""
+PATIENCE_SECONDS = 20.0
+"""How long a question of whether to stop may stay without an answer."""
+MOST_QUESTIONS = 100_000
+"""That wait at once: one for each task that is running."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,17 +65,28 @@ class StoredInputs:
 
 
 class StopList:
-    """An actor beside the driver: which attempts are to stop. Workers ask it; nothing waits for its answer."""
+    """An actor beside the driver: which attempts are to stop. Workers ask it; nothing waits for its answer.
+
+    It answers when there is something to say, or after `PATIENCE_SECONDS`, lest it keep the questions of tasks that are over for ever: a
+    hundred workers that asked anew all the time would keep a core busy.
+    """
 
     def __init__(self) -> None:
         self._keys: frozenset[Key] = frozenset()
+        self._changed = asyncio.Event()
 
-    def replace(self, keys: frozenset[Key]) -> None:
+    async def replace(self, keys: frozenset[Key]) -> None:
         """These and no others."""
         self._keys = keys
+        self._changed.set()
+        self._changed = asyncio.Event()
 
-    def asked(self, keys: frozenset[Key]) -> frozenset[Key]:
+    async def asked(self, keys: frozenset[Key]) -> frozenset[Key]:
         """Which of these."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not self._keys & keys:
+                    await self._changed.wait()
         return self._keys & keys
 
 

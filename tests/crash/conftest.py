@@ -19,14 +19,14 @@ def real_sweep(tmp_path_factory: pytest.TempPathFactory) -> SweepFile:
     Image.fromarray(resized(sample_photograph("cat"), 64)).save(folder / "cat.png")
     Image.fromarray(drawn_style("woodcut", 96)).save(folder / "woodcut.png")
 
-    def made(name: str, *, runs: int = 4, steps: int = 100) -> Path:
+    def made(name: str, *, runs: int = 4, steps: int = 100, more: str = "") -> Path:
         path = folder / f"{name}.yaml"
         path.write_text(
             f"name: {name}\ncontent: cat.png\nstyle: woodcut.png\n"
             f"parameters:\n  beta: {{values: {[2**i for i in range(runs)]}}}\n"
             f"settings:\n  network: vgg16-hed\n  size: 48\n  steps: {steps}\n"
             "  layers: {content: [relu3_1], style: [relu1_1, relu2_1]}\n"
-            "resources: {cpus: 1, gpus: 0}\n"
+            f"resources: {{cpus: 1, gpus: 0}}\n{more}"
         )
         return path
 
