@@ -94,7 +94,7 @@ class Machine:
         """Start a command on it."""
         return subprocess.Popen(self.command(*words), text=True, stdin=subprocess.DEVNULL, **options)
 
-    def run(self, *words: str | Path, timeout: float = 60, check: bool = True) -> str:
+    def run(self, *words: str | Path, timeout: float = 300, check: bool = True) -> str:
         """Run a command on it and return what it says, errors too."""
         done = subprocess.run(
             self.command(*words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, timeout=timeout

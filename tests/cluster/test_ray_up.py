@@ -31,7 +31,7 @@ pytestmark = [
     pytest.mark.ray,
     pytest.mark.cluster,
     pytest.mark.weights,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1200),
     pytest.mark.skipif(WHY_NOT is not None and "CI" not in os.environ, reason=str(WHY_NOT)),
 ]
 
@@ -76,13 +76,13 @@ class Cluster:
     def stylesweep(self, *words: str | Path, ends_with: int = 0, **environment: str) -> str:
         """What such a command says, standard error too."""
         words = ("env", *(f"{key}={value}" for key, value in environment.items()), BIN / "python", "-m", "sweep.cli.main", *words)
-        done = subprocess.run(self.laptop.command(*words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=240)
+        done = subprocess.run(self.laptop.command(*words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=400)
         assert done.returncode == ends_with, done.stdout
         return done.stdout
 
     def ray(self, *words: str | Path) -> str:
         """Ray's command line on the laptop, in the checkout."""
-        return self.laptop.run("env", "-C", ROOT, "RAY_AUTH_MODE=token", "RAY_USAGE_STATS_ENABLED=0", BIN / "ray", *words, timeout=240)
+        return self.laptop.run("env", "-C", ROOT, "RAY_AUTH_MODE=token", "RAY_USAGE_STATS_ENABLED=0", BIN / "ray", *words, timeout=400)
 
     def ask(self, question: str, machine: Machine | None = None, workspace: str = "stylesweep-workspace") -> list[tuple[Any, ...]]:
         """A question to a database, the head's unless told."""
@@ -131,7 +131,7 @@ def _up(cluster: Cluster) -> None:
     """`ray up`; once more if Ray gave itself up: it starts within 30 seconds or not at all, and here all machines share two processors."""
     up = cluster.laptop.command("env", "-C", ROOT, "RAY_USAGE_STATS_ENABLED=0", BIN / "ray", "up", "-y", f"{HOME}/cluster.yaml")
     for _ in range(3):
-        done = subprocess.run(up, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=240)
+        done = subprocess.run(up, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=400)
         if done.returncode == 0 or "timed out during startup" not in done.stdout:
             break
     assert done.returncode == 0, done.stdout
@@ -162,11 +162,11 @@ def _until_joined(head: Machine, nodes: int) -> None:
     question = (
         "import ray, time\n"
         "ray.init('auto', log_to_driver=False, logging_level='ERROR')\n"
-        "end = time.monotonic() + 150\n"
+        "end = time.monotonic() + 400\n"
         f"while (up := sum(node['Alive'] for node in ray.nodes())) < {nodes} and time.monotonic() < end: time.sleep(0.3)\n"
         f"print('up:', up)"
     )
-    said = head.run("env", "RAY_AUTH_MODE=token", f"{HOME}/venv/bin/python", "-c", question, timeout=200)
+    said = head.run("env", "RAY_AUTH_MODE=token", f"{HOME}/venv/bin/python", "-c", question, timeout=500)
     assert f"up: {nodes}" in said, said + head.run("bash", "-c", "tail -n 60 /tmp/ray/session_latest/logs/monitor.*", check=False)
 
 
