@@ -5,12 +5,13 @@ lines on standard input, {"record": name, "first": beta, "runs": 5} or {"drive":
 `submitted KEY` and, once a run is recorded, `done KEY` on standard output. It forks, as importing everything anew takes seconds.
 """
 
+import contextlib
 import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from db.sweeps import SweepRecord, record_inputs, record_sweep
 from db.workspace import Workspace, open_workspace
 from sweep.driver import Driver
 from sweep.events import Event, Finished, LossPoint, Progress, Started
+from sweep.places import Ask, Room
 from sweep.request import RunRequest
 
 
@@ -40,12 +42,25 @@ class Painter:
         self.seconds = seconds
         self.waiting: list[RunRequest] = []
 
-    def slots(self, resources: Mapping[str, Any]) -> int:
-        return 2
+    def ask(self, resources: Mapping[str, Any]) -> Ask:
+        return Ask()
 
-    def submit(self, request: RunRequest, resources: Mapping[str, Any]) -> None:
-        say(f"submitted {request.run_key}")
-        self.waiting.append(request)
+    def room(self, ask: Ask) -> Room:
+        return Room(slots=2)
+
+    def submit(self, requests: Sequence[RunRequest], ask: Ask) -> None:
+        for request in requests:
+            say(f"submitted {request.run_key}")
+            self.waiting.append(request)
+
+    def ask_to_stop(self, keys: Set[tuple[str, int]]) -> None:
+        pass
+
+    def want(self, ask: Ask, number: int) -> None:
+        pass
+
+    def avoid(self, places: Collection[str]) -> None:
+        pass
 
     def events(self, timeout: float) -> list[Event]:
         if not self.waiting:
@@ -76,6 +91,9 @@ class Acknowledge:
     def tick(self, in_flight: int) -> None:
         pass
 
+    def remark(self, sentence: str) -> None:
+        pass
+
 
 class LateFiles(Artifacts):
     """For the negative control: files that are written only when told."""
@@ -98,12 +116,13 @@ class RowFirst(Store):
         super().__init__(store.engine, LateFiles(store.artifacts))
         self.real = store.artifacts
 
-    def finished(self, owner: str, event: Finished, curve: Any = ()) -> bool:
-        recorded = super().finished(owner, event, curve)
+    @contextlib.contextmanager
+    def batch(self, told: Iterable[Event] = ()) -> Iterator[None]:
+        with super().batch(told):
+            yield
         assert isinstance(self.artifacts, LateFiles)
         while self.artifacts.late:
             self.real.put(*self.artifacts.late.pop())
-        return recorded
 
 
 class KillPoints:
