@@ -7,7 +7,6 @@ the worker processes, the others find them warm.
 """
 
 import json
-import resource
 import sqlite3
 import sys
 import time
@@ -78,17 +77,20 @@ def record(folder: Path, runs: int) -> Path:
     return folder
 
 
-def resident() -> float:
-    """Megabytes that this process holds now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 1e6
+def resident() -> tuple[float, float]:
+    """Megabytes in memory now: the process's own, and those of Ray's object store that it has looked at, which every process shares."""
+    told = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    own, file, store = (int(told[name].split()[0]) * 1024 / 1e6 for name in ("RssAnon", "RssFile", "RssShmem"))
+    return own + file, store
 
 
 def measured(run: Any) -> dict[str, float]:
     """Wall clock and CPU seconds of this process, all threads, and its memory before and after."""
     before, wall, cpu = resident(), time.perf_counter(), time.process_time()
     run()
-    return {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu, "memory_before": before, "memory_after": resident()}
+    after = resident()
+    spent = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+    return spent | {"memory_before": before[0], "memory_after": after[0], "store_after": after[1]}
 
 
 def attempts(database: Path) -> dict[str, float]:

@@ -143,6 +143,7 @@ def memory(plan: Plan, folder: Path) -> Iterator[Row]:
     start, end = told[0]["memory_before"], told[1]["memory_after"]
     yield Row("driver, memory at the start", f"{plan.memory_runs} runs", start, "MB")
     yield Row("driver, memory at the end over that at the start", f"{plan.memory_runs} runs", end - start, "MB", most=MEMORY_MB)
+    yield Row("of Ray's object store, looked at by it", f"{plan.memory_runs} runs", told[1]["store_after"], "MB")
 
 
 def real(plan: Plan, folder: Path) -> Iterator[Row]:
