@@ -12,6 +12,7 @@ from typing import Any
 
 import streamlit as st
 
+from gallery.preview_route import preview_routes
 from gallery.reading import WORKSPACE_VARIABLE
 from gallery.routes import picture_routes
 from sweep.errors import SurroundingsError
@@ -34,7 +35,7 @@ def serve(workspace_folder: Path, port: int = 8501) -> None:
 
 def application(folder: Path, port: int) -> st.App:
     """The ASGI application: Streamlit's own routes, and ours for pictures."""
-    return st.App(_HERE / "app.py", routes=picture_routes(folder), lifespan=_announce(port))
+    return st.App(_HERE / "app.py", routes=picture_routes(folder) + preview_routes(folder), lifespan=_announce(port))
 
 
 def settings() -> dict[str, Any]:

@@ -36,16 +36,21 @@ def sweep_item(row: SweepRow, *, driven: bool, shape: tuple[int, int]) -> dict[s
         "runs": runs_text(row),
         "age": f"begun {wording.age(row.created_at)}",
         "none": "No picture yet",
-        "parts": [
-            {"kind": state, "share": row.states[state], "hint": f"{row.states[state]:,} {state}"}
-            for state in BAR_ORDER
-            if row.states.get(state)
-        ],
+        "parts": bar_parts(row),
     }
     if row.best_thumbnail:
         alt = f"The best picture of {row.name} by balance"
         item |= {"src": thumbnail_url(row.best_thumbnail), "alt": alt, "w": shape[0], "h": shape[1], "eager": True}
     return item
+
+
+def bar_parts(row: SweepRow) -> list[dict[str, Any]]:
+    """The pieces of the progress bar, in the order of `BAR_ORDER`."""
+    return [
+        {"kind": state, "share": row.states[state], "hint": f"{row.states[state]:,} {state}"}
+        for state in BAR_ORDER
+        if row.states.get(state)
+    ]
 
 
 def state_text(row: SweepRow, *, driven: bool) -> str:

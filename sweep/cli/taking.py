@@ -19,8 +19,9 @@ from gallery.export.reading import read_recipe
 from gallery.export.recipe import recipe_of
 from gallery.export.sheet import sweep_sheet
 from gallery.export.spec import rerun_spec
+from sweep.amounts import amount_of_bytes
 from sweep.cli import running
-from sweep.cli.wording import amount_of_bytes, say
+from sweep.cli.wording import say
 from sweep.combination import RunSettings
 from sweep.errors import InputError, StylesweepError
 from sweep.styles import CONTENT
