@@ -12,7 +12,26 @@ floats = st.floats(allow_nan=False, allow_infinity=False).map(lambda value: valu
 integers = st.integers(-(2**63) + 1, 2**63 - 1)
 
 
-OTHER_KEYS = "sweep state sort p n id flag stars tag q by within group collapse asof view x zv".split()
+OTHER_KEYS = [
+    "sweep",
+    "state",
+    "sort",
+    "p",
+    "n",
+    "id",
+    "flag",
+    "stars",
+    "tag",
+    "q",
+    "by",
+    "within",
+    "group",
+    "collapse",
+    "asof",
+    "view",
+    "x",
+    "zv",
+]
 ranges = st.tuples(floats, floats).map(lambda ends: Range(low=min(ends), high=max(ends)))
 
 
