@@ -9,6 +9,7 @@ from gallery.components.live import KEY, live
 from gallery.components.notice import driver_notice
 from gallery.links import url_params
 from gallery.live_view import LiveView, newest_active
+from gallery.places import LIVE, PLACES
 from gallery.reading import NothingYet, calm, reading, workspace_folder
 from gallery.steering import PRIORITIES, Refused, Steering
 from gallery.watched import census_of, sweep_rows, watch
@@ -36,16 +37,18 @@ def page() -> None:
 
 def choose(name: str, rows: list[SweepRow]) -> None:
     """Which sweep is looked at, and the other ways to look at it."""
-    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
-        st.session_state["live-sweep"] = name
-        shown = [row.name for row in rows if row.archived_at is None or row.name == name]
-        st.selectbox("Sweep", shown, key="live-sweep", width=420, on_change=lambda: _open(st.session_state["live-sweep"]))
-        with st.container(horizontal=True, width="content", gap="small"):
-            for title, file, icon in PLACES:
-                st.page_link(file, label=title, icon=icon, query_params={"sweep": name}, width="content")
-
-
-PLACES = (("Gallery", "app_pages/gallery.py", ":material/grid_view:"),)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.title(plain(name), anchor=False)
+        with st.container(horizontal=True, width="content", vertical_alignment="center", gap="small"):
+            for place in PLACES:
+                if place is not LIVE:
+                    st.page_link(place.file, label=place.title, icon=place.icon, query_params={"sweep": name}, width="content")
+            st.session_state["live-sweep"] = name
+            shown = [row.name for row in rows if row.archived_at is None or row.name == name]
+            st.selectbox(
+                "Sweep", shown, key="live-sweep", width=260, label_visibility="collapsed",
+                on_change=lambda: _open(st.session_state["live-sweep"]),
+            )  # fmt: skip
 
 
 def _open(name: str) -> None:

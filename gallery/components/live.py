@@ -70,7 +70,7 @@ def facts(view: LiveView, now: float) -> list[dict[str, str]]:
         },
     ]
     hours = f"{view.hours:.1f}" if view.hours >= 1 else amount_of_time(view.hours * 3600)
-    worked = f"{hours} worker-hours" if view.hours >= 1 else f"{hours} of workers"
+    worked = f"{hours} worker-hours" if view.hours >= 1 else f"{hours} of work"
     if standing.spent is not None or limits.budget is not None:
         spent = f"{standing.spent or 0.0:,.2f}" + (f" of {limits.budget:,.2f}" if limits.budget is not None else "")
         found.append({"name": "Spent", "value": spent, "note": worked})

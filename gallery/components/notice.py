@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from db.drivers import HEARTBEAT_SECONDS
 from gallery.live_view import LiveView
 from gallery.reading import command
 from gallery.wording import counted, plain
@@ -41,11 +42,10 @@ def notice_of(view: LiveView, now: float) -> Notice:
         lost = f" {counted(running, 'run is', 'runs are')} taken up again then, where they stopped." if running else ""
         text = f"No driver is running, and {counted(left, 'run waits', 'runs wait')} for one.{lost} Type:"
         return Notice(kind="info", text=text, commands=[command("run", row.spec_path)])
-    place = "inline" if driver.address == "inline" else driver.host.split("/")[0]
-    heard = amount_of_time(max(0.0, now - driver.heartbeat))
-    where = "in a process of its own" if place == "inline" else f"on {place}"
-    doing = "Running" if running else "Queued"
-    return Notice(kind="quiet", text=f"{doing}: driven {where} (pid {driver.pid}), heard {heard} ago.")
+    beat = max(0.0, now - driver.heartbeat)
+    heard = "heard just now" if beat < 2 * HEARTBEAT_SECONDS else f"heard {amount_of_time(beat)} ago"
+    doing = "Running" if running else "Queued; workers are starting, or busy with other sweeps"
+    return Notice(kind="quiet", text=f"{doing}. Driven by pid {driver.pid} on {driver.host.split('/')[0]}, {heard}.")
 
 
 def driver_notice(view: LiveView) -> None:

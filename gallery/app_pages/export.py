@@ -1,0 +1,5 @@
+"""Taking pictures away."""
+
+import streamlit as st
+
+st.write("soon")
