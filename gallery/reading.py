@@ -56,6 +56,11 @@ def _opened(folder: Path) -> Workspace:
     return open_workspace(folder, create=False)
 
 
+def opened_workspace() -> Workspace:
+    """The workspace that is looked at, its schema known to be today's."""
+    return _opened(workspace_folder())
+
+
 @contextlib.contextmanager
 def reading() -> Iterator[Connection]:
     """A connection for looking at the workspace.

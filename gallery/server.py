@@ -12,6 +12,7 @@ from typing import Any
 
 import streamlit as st
 
+from gallery.export_route import export_routes
 from gallery.preview_route import preview_routes
 from gallery.reading import WORKSPACE_VARIABLE
 from gallery.review_route import review_routes
@@ -36,7 +37,12 @@ def serve(workspace_folder: Path, port: int = 8501) -> None:
 
 def application(folder: Path, port: int) -> st.App:
     """The ASGI application: Streamlit's own routes, and ours for pictures and reviews."""
-    routes = [*picture_routes(folder), *preview_routes(folder), *review_routes(folder, settings()["server.allowedHosts"])]
+    routes = [
+        *picture_routes(folder),
+        *preview_routes(folder),
+        *export_routes(folder),
+        *review_routes(folder, settings()["server.allowedHosts"]),
+    ]
     return st.App(_HERE / "app.py", routes=routes, lifespan=_announce(port))
 
 

@@ -89,29 +89,6 @@ function curve() {
   return made
 }
 
-// The first press asks, the second within five seconds does it.
-function careful(button, text, sure, act) {
-  button.textContent = text
-  button.onclick = () => {
-    if (button.dataset.asked) {
-      delete button.dataset.asked
-      button.disabled = true
-      button.textContent = "Cancelling"
-      act()
-      return
-    }
-    button.dataset.asked = "yes"
-    button.classList.add("sure")
-    button.textContent = sure
-    setTimeout(() => {
-      if (!button.dataset.asked) return
-      delete button.dataset.asked
-      button.classList.remove("sure")
-      button.textContent = text
-    }, 5000)
-  }
-}
-
 function card(item, tell) {
   const entry = element("li", "card")
   const link = element("a", "look")
@@ -128,7 +105,7 @@ function card(item, tell) {
   const cancel = element("button", "", "")
   cancel.type = "button"
   cancel.setAttribute("aria-label", `Cancel ${item.short}`)
-  careful(cancel, "Cancel", "Really cancel?", () => tell("cancel", item.run))
+  careful(cancel, { text: "Cancel", sure: "Really cancel?", doing: "Cancelling" }, () => tell("cancel", item.run))
   foot.append(element("span", "time faint"), cancel)
   words.append(element("span", "name"), element("span", "line step"), curve(), key, element("span", "line where faint"), foot)
   entry.append(link, meter, words)

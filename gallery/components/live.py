@@ -16,7 +16,7 @@ from gallery.preview_route import preview_url
 from gallery.routes import thumbnail_url
 from sweep.amounts import amount_of_time
 
-_live = load("live")
+_live = load("live", uses=("careful",))
 KEY = "live"
 Handler = Callable[[], None]
 

@@ -33,7 +33,7 @@ class ExportOptions:
     """What goes into a bundle besides pictures, recipes and tables. by: the yardstick that ordered the results, for the labels.
 
     alpha: pictures of transparent photographs get the photograph's alpha; else they stay opaque, as they are in the workspace.
-    form: one of FORMS. person: whose reviews go with the pictures, None for nobody's.
+    form: one of FORMS. person: whose reviews go with the pictures, None for nobody's. order: what is said of the results' order.
     """
 
     inputs: bool = True
@@ -43,6 +43,12 @@ class ExportOptions:
     alpha: bool = True
     form: str = "png"
     person: str | None = None
+    order: str = ""
+
+    @property
+    def ordered(self) -> str:
+        """The order in words."""
+        return self.order or f"best first by {self.by}"
 
 
 PRESETS: Mapping[str, ExportOptions] = {
@@ -118,7 +124,7 @@ class _Bundle:
         self._put("runs.json", tables.json_text(exported).encode())
         if self._options.sheet and cells:
             sweeps = ", ".join(dict.fromkeys(result.sweep for result in results))
-            subtitle = f"{captions.constants(results)} · best first by {self._options.by}".removeprefix(" · ")
+            subtitle = f"{captions.constants(results)} · {self._options.ordered}".removeprefix(" · ")
             for path, data in sheet_files(contact_sheet(cells, sweeps, subtitle)):
                 self._put(path, data)
         self._put(README, (_readme(exported, self._options) + _left_out(self.problems)).encode())
@@ -208,9 +214,9 @@ def _readme(exported: Sequence[Exported], options: ExportOptions) -> str:
     )
     sheet = "contact_sheet*  all pictures at a glance\n" if options.sheet else ""
     carries = "as PNG text" if options.form == "png" else "in its EXIF comment, and its XMP"
-    images = f"images/         the pictures, best first; each carries its recipe {carries}\n" if options.pictures else ""
+    images = f"images/         the pictures, in that order; each carries its recipe {carries}\n" if options.pictures else ""
     return (
-        f"{MARK}\n\n{len(exported)} results of neural style transfer, ordered by {options.by}, written by {tool()}.\n\n"
+        f"{MARK}\n\n{len(exported)} results of neural style transfer, {options.ordered}, written by {tool()}.\n\n"
         f"{images}recipes/        one runnable sweep for each picture\n{inputs}{sheet}"
         "runs.csv        every parameter and yardstick, one row per picture; runs.json the same with recipes\n"
         "MANIFEST.sha256 check with: sha256sum -c MANIFEST.sha256\n\n"

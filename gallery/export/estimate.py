@@ -33,7 +33,7 @@ ZIP_ENTRY = 310
 """Bytes of a file in a zip beside its contents: two headers, its name twice, its line of the manifest."""
 FIXED = 2200
 """README.txt, the manifest's and the tables' own heads."""
-SHEET_HEAD = 9000
+SHEET_HEAD = 18_000
 SHEET_CELL = 2600
 """Bytes of a contact sheet's title, and of the words under a picture."""
 _AT_ONCE = 500
