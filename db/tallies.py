@@ -20,8 +20,10 @@ from db.watching import Census
 
 ENDED = ("done", "diverged", "failed", "quarantined")
 """The states of runs that have a finished_seq."""
+MANY_CANCELLED = 2000
+"""More cancelled runs than that are counted anew only when their total has changed, and every `RECOUNT_SECONDS`: one may be cancelled
+while another is queued again, which the total does not tell."""
 RECOUNT_SECONDS = 60.0
-"""How often cancelled runs are counted anew at the latest: one may be cancelled while another is queued again."""
 
 
 @dataclass
@@ -98,7 +100,7 @@ class Tallies:
             self._ended = Counter({state: totals.get(state, 0) for state in ENDED})
         self._recount(connection, ("running",))
         told = (totals.get("cancelled", 0), tuple(row.state for row in sweeps), int(time.monotonic() / RECOUNT_SECONDS))
-        if told != self._cancelled:
+        if told != self._cancelled or told[0] <= MANY_CANCELLED:
             self._recount(connection, ("cancelled",))
             self._cancelled = told
         for known in self._known.values():

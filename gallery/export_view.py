@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select
 from db.models import Combination, Run, Sweep
 from gallery.export.bundle import PRESETS, ExportOptions
 from gallery.export.forms import FORMS
+from gallery.export.names import safe_name
 from gallery.look import DONE, Ints, Look
 from gallery.reviewed import Reviewed
 from gallery.selection import Selected
@@ -160,7 +161,7 @@ def is_plain(view: View) -> bool:
 def command_words(wanted: Wanted, view: View, run_keys: Sequence[str]) -> list[str] | None:
     """`stylesweep export` for the same; None where the runs are too many to name. run_keys: what goes out."""
     sweep = view.sweeps[0] if view.sweeps else "SWEEP"
-    words = ["export", sweep, "--out", "export.zip"]
+    words = ["export", sweep, "--out", f"{safe_name(sweep, 'export')}.zip"]
     if wanted.source in ("view", "top", "pair") and is_plain(view):
         words += {"view": [], "top": ["--top", str(wanted.top)], "pair": ["--per-pair", str(wanted.top)]}[wanted.source]
         words += ["--by", view.sort] if view.sort != "balance" else []

@@ -1,13 +1,12 @@
 """The routes that serve pictures, called as the server calls them."""
 
-import asyncio
 import hashlib
 from pathlib import Path
 
 import httpx
 import pytest
+from asking import ask
 from sqlalchemy import select
-from starlette.applications import Starlette
 
 from db.models import Image
 from db.workspace import Workspace
@@ -15,12 +14,7 @@ from gallery.routes import ICON_URL, download_name, original_url, picture_routes
 
 
 def get(folder: Path, url: str, *, method: str = "GET", **headers: str) -> httpx.Response:
-    async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(app=Starlette(routes=picture_routes(folder)))
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            return await client.request(method, url, headers={name.replace("_", "-"): value for name, value in headers.items()})
-
-    return asyncio.run(ask())
+    return ask(picture_routes(folder), url, method=method, **headers)
 
 
 def some_image(workspace: Workspace) -> tuple[str, str, str]:
