@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models_base import Base, one_of
@@ -47,6 +47,9 @@ class Image(Base):
     format: Mapped[str] = mapped_column(String(16))
     original_name: Mapped[str | None] = mapped_column(String(255))
     thumbnail: Mapped[str | None] = mapped_column(String(64), index=True)
+    # Since schema 0007.
+    signature: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """What it looks like from afar (sweep/transfer/signatures.py); NULL for inputs, and for what was recorded before."""
 
 
 class Sweep(Base):
