@@ -35,6 +35,10 @@ ATTEMPT_STATES = ("running", "done", "diverged", "failed", "crashed", "oom", "lo
 SWEEP_STATES = ("active", "paused", "cancelled")
 
 
+Packed = bytes
+"""Of columns in a table that has one called `bytes`."""
+
+
 class Image(Base):
     """A picture in the artifact store: an input, an output or a snapshot; `thumbnail` is a second, small file there."""
 
@@ -48,7 +52,7 @@ class Image(Base):
     original_name: Mapped[str | None] = mapped_column(String(255))
     thumbnail: Mapped[str | None] = mapped_column(String(64), index=True)
     # Since schema 0007.
-    signature: Mapped[bytes | None] = mapped_column(LargeBinary)
+    signature: Mapped[Packed | None] = mapped_column(LargeBinary)
     """What it looks like from afar (sweep/transfer/signatures.py); NULL for inputs, and for what was recorded before."""
 
 

@@ -36,7 +36,8 @@ def signature(pixels: NDArray[np.uint8]) -> bytes:
     colour = [128 + 2 * _means(lab[..., channel], CELLS) for channel in (1, 2)]
     relief = [64 * np.sqrt(variation) for variation in _relief(lab[..., 0])]
     values = np.concatenate([grid.ravel() for grid in (light, *colour, *relief)])
-    return bytes([VERSION]) + np.clip(np.rint(values), 0, 255).astype(np.uint8).tobytes()
+    packed: NDArray[np.uint8] = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return bytes([VERSION]) + packed.tobytes()
 
 
 def _lab(pixels: NDArray[np.uint8]) -> Floats:
@@ -52,7 +53,8 @@ def _lab(pixels: NDArray[np.uint8]) -> Floats:
 def _means(values: Floats, cells: int) -> Floats:
     """Over a grid of so many cells a side."""
     side = values.shape[0] // cells
-    return values.reshape(cells, side, cells, side).mean(axis=(1, 3))
+    means: Floats = values.reshape(cells, side, cells, side).mean(axis=(1, 3))
+    return means
 
 
 def _relief(light: Floats) -> list[Floats]:
