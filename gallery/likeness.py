@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sweep.transfer.signatures import LENGTH, VERSION
 
 THRESHOLD = 5.0
-"""Root of the mean squared difference of two signatures up to which they are near-duplicates (docs/design.md, section 8)."""
+"""Root of the mean squared difference of two signatures up to which they are near-duplicates (docs/design.md, section 6)."""
 _BLOCKS = (32, 512)
 """How many are looked at together, at first and at most: most of those behind the first few have a leader by then."""
 _DIRECTIONS = 32
