@@ -90,7 +90,8 @@ def _run(run_id: int, point: Point, output: str | None, inputs: tuple[str, str])
     more = made_up_yardsticks(kept, gained, run_id) if kept is not None and gained is not None and run_id % 3 else dict.fromkeys(ALL_NAMES)
     settings = {
         "engine": 1, "content": inputs[0], "style": [[inputs[1], 1.0]], "alpha": 0.5, "beta": 0.5, "content_layers": [["relu4_2", 1.0]],
-        "style_layers": _LAYERS.get(point.layers, [["relu1_1", 0.5], ["relu2_1", 0.5]]), "network": "vgg16-hed", "network_hash": "test", "recipe": "pyramid",
+        "style_layers": _LAYERS.get(point.layers, [["relu1_1", 0.5], ["relu2_1", 0.5]]),
+        "network": "vgg16-hed", "network_hash": "test", "recipe": "pyramid",
         "size": point.size,
     }  # fmt: skip
     return {
