@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from db import live, queries
+from db import browse, live, queries
 from db.drivers import DriverRow
 from db.live import Failing, Limits, Running
 from db.queries import Result, SweepRow
@@ -51,9 +51,10 @@ class FailureGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class LiveView:
-    """A sweep at one moment. left_out: failed runs beyond the groups shown."""
+    """A sweep at one moment. varying: the parameters with several values; left_out: failed runs beyond the groups shown."""
 
     row: SweepRow
+    varying: Sequence[str]
     standing: Standing
     hours: float
     limits: Limits
@@ -81,6 +82,7 @@ class Watch:
         self._sweep_id = sweep_id
         self._lock = threading.Lock()
         self._outside = FromOutside(sweep_id)
+        self._varying: tuple[Any, Sequence[str]] = ((), ())
         self._newest: tuple[Any, Sequence[Result]] = ((), ())
         self._failures: tuple[Any, tuple[Sequence[FailureGroup], int]] = ((), ((), 0))
 
@@ -90,8 +92,10 @@ class Watch:
             standing = self._outside.look(connection, census)
             hours = self._outside.spending.worker_hours
             newest, (groups, left_out) = self._latest(connection, row), self._failed(connection, row)
+            varying = self._varied(connection, row)
         return LiveView(
             row=row,
+            varying=varying,
             standing=standing,
             hours=hours,
             limits=live.limits(connection, self._sweep_id),
@@ -101,6 +105,11 @@ class Watch:
             groups=groups,
             left_out=left_out,
         )
+
+    def _varied(self, connection: Connection, row: SweepRow) -> Sequence[str]:
+        if self._varying[0] != row.combinations:
+            self._varying = row.combinations, tuple(name for name, several in browse.spread(connection, [row.name]).items() if several)
+        return self._varying[1]
 
     def _latest(self, connection: Connection, row: SweepRow) -> Sequence[Result]:
         key = row.states.get("done", 0)

@@ -1,4 +1,4 @@
-// data: {parts: [{kind, share, hint}], bar, counts: [{kind, text}], facts: [{name, value, note}], running: [...], more, idle, newest: [...],
+// data: {parts: [{kind, share, hint}], bar, counts: [{kind, text}], facts: [{name, value, note}], running: [...], more, idle, finished, newest: [...],
 //   groups: [{id, state, what, title, error, message, traceback, runs: [{run, href, short}], more, retry}], left_out}
 // Tells Python: triggers "open" and "cancel" with a run key, "retry" with {state, what}.
 
@@ -166,6 +166,7 @@ function running(root, data, tell) {
   idle.className = data.idle ? "idle faint" : "faint"
   idle.hidden = !(data.idle || data.more)
   list.hidden = !data.running.length
+  box.hidden = !data.running.length && data.finished
 }
 
 function tile(item, tell) {

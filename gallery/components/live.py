@@ -47,10 +47,11 @@ def live_data(view: LiveView, now: float) -> dict[str, Any]:
             if view.row.states.get(state)
         ],
         "facts": facts(view, now),
-        "running": [running_item(one, now, view.row.name) for one in view.working],
+        "running": [running_item(one, now, view) for one in view.working],
         "more": f"and {wording.counted(more, 'more is', 'more are')} running" if more > 0 else "",
         "idle": idle_text(view),
-        "newest": [newest_item(result, view.row.name) for result in view.newest],
+        "finished": view.finished,
+        "newest": [newest_item(result, view) for result in view.newest],
         "groups": [group_item(group, view.row.name) for group in view.groups],
         "left_out": f"{wording.counted(view.left_out, 'more run')} failed in other ways" if view.left_out else "",
     }
@@ -63,21 +64,14 @@ def facts(view: LiveView, now: float) -> list[dict[str, str]]:
     found = [
         {"name": "Ended", "value": f"{percent} %", "note": f"{row.settled:,} of {wording.counted(row.runs, 'run')}"},
         {"name": "Time left", **_time_left(view)},
-        {
-            "name": "Speed",
-            "value": wording.NOTHING if standing.steps_per_second is None else f"{standing.steps_per_second:.3g} steps/s",
-            "note": "all workers, last two minutes" if standing.steps_per_second is not None else _slow_start(view),
-        },
+        {"name": "Speed", **_speed(view)},
     ]
-    hours = f"{view.hours:.1f}" if view.hours >= 1 else amount_of_time(view.hours * 3600)
-    worked = f"{hours} worker-hours" if view.hours >= 1 else f"{hours} of work"
+    worked = amount_of_time(view.hours * 3600) if view.hours else "nothing"
     if standing.spent is not None or limits.budget is not None:
         spent = f"{standing.spent or 0.0:,.2f}" + (f" of {limits.budget:,.2f}" if limits.budget is not None else "")
-        found.append({"name": "Spent", "value": spent, "note": worked})
+        found.append({"name": "Spent", "value": spent, "note": f"{worked} of work"})
     else:
-        found.append(
-            {"name": "Worked", "value": hours + (" h" if view.hours >= 1 else ""), "note": "of all workers; the file gives no price"}
-        )
+        found.append({"name": "Worked", "value": worked, "note": "all workers together; no price is given"})
     if limits.deadline is not None:
         left = limits.deadline - now
         at = datetime.fromtimestamp(limits.deadline)
@@ -94,8 +88,13 @@ def _time_left(view: LiveView) -> dict[str, str]:
     return {"value": amount_of_time(view.standing.seconds_left), "note": "at the present speed"}
 
 
-def _slow_start(view: LiveView) -> str:
-    return "after ten seconds" if view.standing.running else "nothing is running"
+def _speed(view: LiveView) -> dict[str, str]:
+    speed = view.standing.steps_per_second
+    if not view.standing.running:
+        return {"value": wording.NOTHING, "note": "nothing is running"}
+    if speed is None:
+        return {"value": wording.NOTHING, "note": "after ten seconds"}
+    return {"value": f"{speed:.3g} steps/s", "note": "all workers, last two minutes"}
 
 
 def idle_text(view: LiveView) -> str:
@@ -113,17 +112,17 @@ def idle_text(view: LiveView) -> str:
     return "Nothing of it is running yet: it is queued."
 
 
-def running_item(one: Working, now: float, sweep: str) -> dict[str, Any]:
+def running_item(one: Working, now: float, view: LiveView) -> dict[str, Any]:
     """A card: the picture as it is now, how far it is, its losses, and where it runs."""
     run, seconds = one.run, since(one.run.started_at, now)
-    name = _name(one.result) if one.result else run.run_key[:11]
+    name = _name(one.result, view) if one.result else run.run_key[:11]
     of = f" of {one.steps:,}" if one.steps else ""
     where = " · ".join(part for part in (run.node, run.device) if part)
     last = one.curve[-1] if one.curve else None
     return {
         "id": f"{run.run_key}-{run.attempt}",
         "run": run.run_key,
-        "href": _href(run.run_key, sweep),
+        "href": _href(run.run_key, view.row.name),
         "name": name,
         "src": preview_url(run.run_key, run.preview_step) if run.preview_step is not None else None,
         "alt": f"{wording.alternative(one.result.parameters) if one.result else name}, after step {run.preview_step or 0:,}",
@@ -139,18 +138,18 @@ def running_item(one: Working, now: float, sweep: str) -> dict[str, Any]:
     }
 
 
-def newest_item(result: Result, sweep: str) -> dict[str, Any]:
+def newest_item(result: Result, view: LiveView) -> dict[str, Any]:
     """A tile of what was done last."""
     balance = result.yardsticks.get("balance")
     return {
         "id": result.run_key,
-        "href": _href(result.run_key, sweep),
+        "href": _href(result.run_key, view.row.name),
         "src": thumbnail_url(result.thumbnail) if result.thumbnail else None,
         "alt": wording.alternative(result.parameters),
         "w": result.width or 3,
         "h": result.height or 2,
         "colour": result.mean_colour,
-        "name": _name(result),
+        "name": _name(result, view),
         "value": "" if balance is None else f"balance {balance:.3f}",
     }
 
@@ -172,9 +171,9 @@ def group_item(group: FailureGroup, sweep: str) -> dict[str, Any]:
     }
 
 
-def _name(result: Result) -> str:
-    names = ("content", "style", "beta", "layers")
-    return wording.caption(result.parameters, names)
+def _name(result: Result, view: LiveView) -> str:
+    """By what the sweep varies."""
+    return wording.caption(result.parameters, view.varying) or wording.caption(result.parameters, ("content", "style"))
 
 
 def _href(run_key: str, sweep: str) -> str:

@@ -12,7 +12,7 @@ from db.drivers import become_driver
 from db.housekeeping import delete_sweep
 from db.models import Attempt, Run, Sweep
 from db.rows import queue_settled
-from db.store import Store
+from db.store import ClaimedRun, Store
 from db.sweeps import SweepRecord, record_sweep
 from db.tallies import Tallies
 from db.workspace import Workspace
@@ -48,51 +48,85 @@ def same(workspace: Workspace, tallies: Tallies, ledgers: spending.Ledgers) -> N
             assert mine.cost == (None if expected.cost is None else pytest.approx(expected.cost))
 
 
+class Life:
+    """A workspace that things happen in."""
+
+    def __init__(self, workspace: Workspace, seed: int) -> None:
+        self.workspace, self.chance = workspace, random.Random(seed)
+        self.store = Store(workspace.writer(), workspace.artifacts)
+        owner, _ = become_driver(self.store.engine, "test")
+        assert owner is not None
+        self.owner, self.held, self.made = owner, list[ClaimedRun](), 0
+
+    def something(self) -> str:
+        """One thing, by chance; its name."""
+        with self.workspace.reader().connect() as connection:
+            running = set(connection.execute(select(Run.run_key).where(Run.state == "running")).scalars())
+        self.held = [run for run in self.held if run.run_key in running]
+        what = self.chance.choice(["claim", "finish", "finish", "fail", "retry", "cancel_run", "record", "steer", "delete", "nothing"])
+        getattr(self, what)()
+        return what
+
+    def nothing(self) -> None:
+        pass
+
+    def claim(self) -> None:
+        self.held += self.store.claim(self.owner, self.chance.randrange(1, 4))
+
+    def finish(self) -> None:
+        if self.held:
+            run = self.held.pop()
+            self.store.started(self.owner, started(run))
+            self.store.finished(self.owner, finished_event(run, self.chance.randrange(1000)), curve(3))
+
+    def fail(self) -> None:
+        if self.held:
+            self.store.failed(self.owner, failure(self.held.pop()), curve(2))
+
+    def retry(self) -> None:
+        with self.store.engine.begin() as connection:
+            ids = connection.execute(select(Run.id).where(Run.state.in_(("failed", "cancelled")))).scalars().all()
+            queue_settled(connection, ids[: self.chance.randrange(1, 5)], ("failed", "cancelled"))
+
+    def cancel_run(self) -> None:
+        with self.store.engine.begin() as connection:
+            steering.cancel_run(connection, self.chance.choice(connection.execute(select(Run.id)).scalars().all()))
+
+    def record(self) -> None:
+        if self.made < 4:
+            self.made += 1
+            record(self.workspace, f"more-{self.made}", [1.0, 2.0, float(10 + self.made)])
+
+    def steer(self) -> None:
+        act = self.chance.choice([steering.pause, steering.resume, steering.cancel])
+        with self.store.engine.begin() as connection:
+            act(connection, steering.sweep_id(connection, self.some_sweep()))
+
+    def delete(self) -> None:
+        name = self.some_sweep()
+        if name != "demo" and not self.held:
+            delete_sweep(self.store.engine, name)
+
+    def some_sweep(self) -> str:
+        with self.workspace.reader().connect() as connection:
+            return self.chance.choice([row.name for row in queries.sweeps(connection)])
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_whatever_happens_between_two_looks(workspace: Workspace, seed: int) -> None:
-    chance, store, tallies, ledgers = random.Random(seed), Store(workspace.writer(), workspace.artifacts), Tallies(), spending.Ledgers()
-    owner, _ = become_driver(store.engine, "test")
-    assert owner is not None
-    held = []
-    made = 0
+    life, tallies, ledgers = Life(workspace, seed), Tallies(), spending.Ledgers()
     for turn in range(24):
-        what = chance.choice(["claim", "finish", "finish", "fail", "retry", "cancel-run", "sweep", "pause", "resume", "cancel", "delete", "look"])
-        with workspace.reader().connect() as connection:
-            names = [row.name for row in queries.sweeps(connection)]
-            running = set(connection.execute(select(Run.run_key).where(Run.state == "running")).scalars())
-        held = [run for run in held if run.run_key in running]
-        name = chance.choice(names)
-        if what == "claim":
-            held += store.claim(owner, chance.randrange(1, 4))
-        elif what == "finish" and held:
-            run = held.pop()
-            store.started(owner, started(run))
-            store.finished(owner, finished_event(run, chance.randrange(1000)), curve(3))
-        elif what == "fail" and held:
-            run = held.pop()
-            store.failed(owner, events.Failed(run_key=run.run_key, attempt=run.attempt, kind="bug", error="x", traceback=""), curve(2))
-        elif what == "retry":
-            with store.engine.begin() as connection:
-                ids = connection.execute(select(Run.id).where(Run.state.in_(("failed", "cancelled")))).scalars().all()
-                queue_settled(connection, ids[: chance.randrange(1, 5)], ("failed", "cancelled"))
-        elif what == "cancel-run":
-            with store.engine.begin() as connection:
-                steering.cancel_run(connection, chance.choice(connection.execute(select(Run.id)).scalars().all()))
-        elif what == "sweep" and made < 4:
-            made += 1
-            record(workspace, f"more-{made}", [1.0, 2.0, float(10 + made)])
-        elif what in ("pause", "resume", "cancel"):
-            with store.engine.begin() as connection:
-                getattr(steering, what)(connection, steering.sweep_id(connection, name))
-        elif what == "delete" and made and name != "demo" and not held:
-            delete_sweep(store.engine, name)
-        if turn % 3 or what == "look":  # sometimes several things happen between two looks
+        if life.something() == "nothing" or turn % 3:  # sometimes several things happen between two looks
             same(workspace, tallies, ledgers)
     same(workspace, tallies, ledgers)
 
 
-def started(run: object) -> events.Started:
-    return events.Started(run_key=run.run_key, attempt=run.attempt, node="here", pid=1, device="cpu", versions={})  # type: ignore[attr-defined]
+def failure(run: ClaimedRun) -> events.Failed:
+    return events.Failed(run_key=run.run_key, attempt=run.attempt, kind="bug", error="x", traceback="")
+
+
+def started(run: ClaimedRun) -> events.Started:
+    return events.Started(run_key=run.run_key, attempt=run.attempt, node="here", pid=1, device="cpu", versions={})
 
 
 def test_a_retry_that_fails_again_at_once_is_counted_once(workspace: Workspace) -> None:
@@ -105,7 +139,7 @@ def test_a_retry_that_fails_again_at_once_is_counted_once(workspace: Workspace) 
     owner, _ = become_driver(store.engine, "test")
     assert owner is not None
     (run,) = store.claim(owner, 1)
-    store.failed(owner, events.Failed(run_key=run.run_key, attempt=run.attempt, kind="bug", error="again", traceback=""), ())
+    store.failed(owner, failure(run), ())
     same(workspace, tallies, ledgers)
 
 

@@ -1,5 +1,6 @@
 """What the Live page says of a sweep: numbers, running runs, failures that are alike, and the words around them."""
 
+import itertools
 import time
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from db.workspace import Workspace
 from gallery.components.live import facts, live_data
 from gallery.components.notice import notice_of
 from gallery.live_view import NEWEST, LiveView, Watch, failure_groups, newest_active, thinned
+from gallery.wording import NOTHING
 from sweep import events
 
 
@@ -175,7 +177,7 @@ def test_time_left_is_only_told_while_somebody_drives(workspace: Workspace, sigh
         begin(store, owner, run)
     view = sight.look()
     assert view.standing.seconds_left is not None and view.standing.seconds_left > 0
-    assert {fact["name"]: fact["value"] for fact in facts(view, time.time())}["Time left"] != "–"
+    assert {fact["name"]: fact["value"] for fact in facts(view, time.time())}["Time left"] != NOTHING
     with workspace.reader().connect() as connection:
         assert isinstance(queries.driver(connection), DriverRow)
 
@@ -198,7 +200,7 @@ def test_a_curve_is_thinned_evenly_with_both_its_ends(points: int) -> None:
     assert len(found) == min(points, 60)
     assert found[:1] == whole[:1]
     assert found[-1:] == whole[-1:]
-    gaps = {after[0] - before[0] for before, after in zip(found, found[1:], strict=False)}
+    gaps = {after[0] - before[0] for before, after in itertools.pairwise(found)}
     assert not gaps or max(gaps) - min(gaps) <= 1
 
 

@@ -80,7 +80,7 @@ def test_priority_is_bounded_and_reaches_the_runs(workspace: Workspace, steering
 
 
 def test_what_works_cannot_be_put_away_and_the_words_say_what_to_do(workspace: Workspace, steering: Steering) -> None:
-    with pytest.raises(Refused, match="6 of its runs are queued. Pause or cancel it first"):
+    with pytest.raises(Refused, match=r"6 of its runs are queued. Pause or cancel it first"):
         steering.archive("demo")
     steering.pause("demo")
     assert "is archived" in steering.archive("demo")

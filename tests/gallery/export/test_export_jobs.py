@@ -143,7 +143,7 @@ def test_a_full_disk_is_calm_words_and_nothing_half_written(
 
 def test_what_does_not_fit_is_refused_before_it_begins(workspace: Workspace, everything: Exports, monkeypatch: pytest.MonkeyPatch) -> None:
     huge = Estimate(pictures=1, files=1, bytes=shutil.disk_usage(workspace.folder).total * 2)
-    with pytest.raises(StorageError, match="The disk has .* left, and this export needs about"):
+    with pytest.raises(StorageError, match=r"The disk has .* left, and this export needs about"):
         everything.start("me", order(workspace, estimate=huge))
     with pytest.raises(InputError, match="Nothing is chosen"):
         everything.start("me", order(workspace, combinations=()))
