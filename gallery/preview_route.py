@@ -34,10 +34,11 @@ def preview_routes(folder: Path) -> list[Route]:
         try:
             with engine.connect() as connection:
                 found = queries.preview(connection, match[1])
+                known = found is not None or bool(queries.states_of(connection, [match[1]]))
         except DBAPIError:
             return PlainTextResponse("the workspace is busy", 503, MISSING_HEADERS | {"Retry-After": "2"})
-        if found is None:
-            return _missing()
+        if found is None:  # of a run that has just ended nothing is to be shown, and that is no error
+            return Response(status_code=204, headers=MISSING_HEADERS) if known else _missing()
         step, picture, _ = found
         # What was asked for may be gone: then the newest is shown, but not kept under the other's name.
         kept = "private, max-age=600, immutable" if request.query_params.get("step") == str(step) else "no-store"
