@@ -15,6 +15,7 @@ from starlette.middleware import Middleware
 
 from gallery.guard import Access, Guard
 from gallery.reading import WORKSPACE_VARIABLE
+from gallery.review_route import review_routes
 from gallery.routes import picture_routes
 from sweep.errors import SurroundingsError
 
@@ -35,9 +36,10 @@ def serve(workspace_folder: Path, port: int = 8501, access: Access | None = None
 
 
 def application(folder: Path, port: int, access: Access) -> st.App:
-    """The ASGI application: Streamlit's own routes, and ours for pictures, all behind the guard."""
+    """The ASGI application: Streamlit's own routes, and ours for pictures and reviews, all behind the guard."""
     guard = Middleware(Guard, access=access)
-    return st.App(_HERE / "app.py", routes=picture_routes(folder), middleware=[guard], lifespan=_announce(access.url(port)))
+    routes = [*picture_routes(folder), *review_routes(folder, access.hosts)]
+    return st.App(_HERE / "app.py", routes=routes, middleware=[guard], lifespan=_announce(access.url(port)))
 
 
 def settings(access: Access | None = None) -> dict[str, Any]:
