@@ -1,15 +1,14 @@
-"""What runs are laid out along: a yardstick or a parameter as a number for each run of a selection. No streamlit import."""
+"""What runs are laid out along: a yardstick or a parameter as a number for each combination of a view. No streamlit import."""
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sqlalchemy import Connection
 
 from gallery.filters import FilterSpec, canonical_ranges
-from gallery.look import Floats, Look
-from gallery.selection import Selected
+from gallery.look import Floats, Ints, Look
 from gallery.view import NUMBERS, Range, Value
 from gallery.wording import YARDSTICK_LABELS, label, shown
 
@@ -20,7 +19,7 @@ LOGARITHMIC_FROM = 20.0
 
 @dataclass(frozen=True, eq=False)
 class Axis:
-    """values: for each run of the selection, NaN where there is none. ticks: what the values 0, 1, 2, ... stand for, where they are
+    """values: for each combination, NaN where there is none. ticks: what the values 0, 1, 2, ... stand for, where they are
     places among a parameter's values. log: whether to draw it so."""
 
     name: str
@@ -35,6 +34,10 @@ class Axis:
         known = self.values[~np.isnan(self.values)]
         return (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
 
+    def at(self, places: Ints) -> "Axis":
+        """The same for some of them."""
+        return replace(self, values=self.values[places])
+
     @property
     def few(self) -> list[float]:
         """The values, where a parameter has few of them: they make better marks at an axis than round numbers do."""
@@ -48,14 +51,14 @@ class Axis:
         return [shown(self.name, value, short=True) for value in self.ticks]
 
 
-def axis(connection: Connection, look: Look, selected: Selected, name: str) -> Axis:
-    """A yardstick's or a parameter's axis; of a run that several combinations share, its first combination's value."""
+def axis(connection: Connection, look: Look, combinations: Ints, name: str) -> Axis:
+    """A yardstick's or a parameter's axis for some combinations (places among the look's)."""
     if name in YARDSTICK_LABELS:
-        return Axis(name=name, label=YARDSTICK_LABELS[name], values=look.yardstick(connection, name)[selected.runs])
+        return Axis(name=name, label=YARDSTICK_LABELS[name], values=look.yardstick(connection, name)[look.run_of[combinations]])
     column = look.columns.get(name)
     if column is None:
-        return Axis(name=name, label=label(name), values=np.zeros(len(selected.runs)), ticks=(look.constants.get(name),))
-    codes = column.codes[selected.first]
+        return Axis(name=name, label=label(name), values=np.zeros(len(combinations)), ticks=(look.constants.get(name),))
+    codes = column.codes[combinations]
     if name not in NUMBERS or None in column.values:
         return Axis(name=name, label=label(name), values=codes.astype(np.float64), ticks=column.values)
     low, high = float(np.nanmin(column.numbers)), float(np.nanmax(column.numbers))

@@ -62,7 +62,7 @@ def axis_label(name: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """The points that are drawn, as places in the selection; measured: how many there would be."""
+    """The points that are drawn, as places among the combinations; measured: how many there would be."""
 
     x: Axis
     y: Axis
@@ -71,14 +71,14 @@ class Plane:
 
     @property
     def all_drawn(self) -> bool:
-        """Whether every measured run is drawn."""
+        """Whether everything that is measured is drawn."""
         return len(self.places) == self.measured
 
 
-def plane(axes: tuple[Axis, Axis], pair: Ints, always: Mask) -> Plane:
-    """Every run with both values, or a sample of `MOST_POINTS`, by pair, with those that are always drawn."""
+def plane(axes: tuple[Axis, Axis], among: Ints, pair: Ints, always: Mask) -> Plane:
+    """Every one of these places with both values, or a sample of `MOST_POINTS`, by pair, with those that are always drawn."""
     x, y = axes
-    known = np.flatnonzero(~(np.isnan(x.values) | np.isnan(y.values)))
+    known = among[~(np.isnan(x.values[among]) | np.isnan(y.values[among]))]
     return Plane(x=x, y=y, places=known[sample(pair[known], always[known], MOST_POINTS)], measured=len(known))
 
 

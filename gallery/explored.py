@@ -1,7 +1,7 @@
 """The Explore page's points, lines and shares for one view, as its scripts take them. No streamlit import."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,10 @@ from gallery.look import Ints, Look, Mask
 from gallery.reviewed import Reviewed
 from gallery.routes import thumbnail_url
 from gallery.selection import Selected
-from gallery.view import FLAGS
+from gallery.sieve import Sieve
+from gallery.view import FLAGS, View
 from gallery.wording import YARDSTICK_LABELS, counted
 
-KEY_LENGTH = 19
-"""So many letters of a run key (r1- and 16 more) name a run as surely as all."""
 PICK = FLAGS.index("pick")
 
 
@@ -28,6 +27,7 @@ class Seen:
     """A view with what is known of its runs. front: by place among the look's runs."""
 
     look: Look
+    view: View
     selected: Selected
     reviewed: Reviewed
     front: Mask
@@ -35,29 +35,26 @@ class Seen:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Explored:
-    """axes: all that the page needs, by name; lines: places in the selection that have a line."""
+    """axes: all that the page needs, by name; what: what a point is, of which the view has `total`; lines: places that have a line,
+    of so many that could be; shares: what moves the yardstick `moved`."""
 
     spec: ExploreSpec
-    runs: int
+    total: int
+    what: str
     axes: Mapping[str, Axis]
     plane: Plane
     lines: Ints
-    pair: Ints
+    could_be_lines: int
     points: Mapping[str, Any]
-    line_keys: list[str]
     parallel: list[str]
     details: list[str]
-    shares: Mapping[str, list[Influence]] = field(default_factory=dict)
+    moved: str
+    shares: list[Influence]
 
     @property
     def has_front(self) -> bool:
         """Whether the plane is the one that the Pareto front is of."""
         return {self.spec.x, self.spec.y} == {"content_kept", "style_gained"}
-
-    @property
-    def moved(self) -> str:
-        """The yardstick whose movers are told."""
-        return next((name for name in (self.spec.y, self.spec.x) if name in YARDSTICK_LABELS), "balance")
 
     def scatter_data(self, href: str) -> dict[str, Any]:
         """href: of a run, without its id."""
@@ -71,6 +68,7 @@ class Explored:
             "sampled": not self.plane.all_drawn,
             "points": self.points,
             "href": href,
+            "what": self.what,
         }
 
     def parallel_data(self, view: str) -> dict[str, Any]:
@@ -79,9 +77,9 @@ class Explored:
         return {
             "axes": [axis_item(one) | {"values": values(one, self.lines), "yardstick": one.name in YARDSTICK_LABELS} for one in named],
             "colour": self._colour(self.lines),
-            "keys": self.line_keys,
+            "amount": len(self.lines),
             "view": view,
-            "sampled": len(self.lines) < self.plane.measured,
+            "sampled": len(self.lines) < self.could_be_lines,
         }
 
     def _colour(self, places: Ints) -> dict[str, Any] | None:
@@ -91,48 +89,57 @@ class Explored:
     def points_drawn(self) -> str:
         """How many runs have a point, and what was left out."""
         shown = self.plane
-        text = counted(shown.measured, "run") + (f" with both values, of {self.runs:,} in this view" if shown.measured < self.runs else "")
+        text = counted(shown.measured, self.what)
+        if shown.measured < self.total:
+            text += f" with both values, of {self.total:,} in this view"
         if not shown.all_drawn:
             text += f"; {len(shown.places):,} are drawn: those on a Pareto front, those picked, and a fair sample of each content and style"
         if self.has_front:
-            text += ". Lines join the Pareto front of each content and style: no run of theirs is better in both"
+            text += ". Lines join the Pareto front of each content and style: none of theirs is better in both"
         return text + "."
 
     def lines_drawn(self) -> str:
         """How to use the lines, and how many there are."""
-        text = "A line is a run. Drag along an axis to choose a range, drag its name to move it."
-        if len(self.lines) < self.plane.measured:
-            text += f" {len(self.lines):,} of {self.plane.measured:,} runs are drawn, a fair sample of each content and style."
+        text = "A line is a combination. Drag along an axis to choose a range, drag its name to move it."
+        if len(self.lines) < self.could_be_lines:
+            text += f" {len(self.lines):,} of {self.could_be_lines:,} are drawn, a fair sample of each content and style."
         return text
 
 
 def explored(connection: Connection, seen: Seen, spec: ExploreSpec) -> Explored:
-    """Read what the page needs of a view."""
+    """Read what the page needs of a view.
+
+    A point between yardsticks is a run; a line, and a point along a parameter, is a combination, as the combinations of one run differ
+    there. So the filter that a range makes holds just what lies within it.
+    """
     look, selected = seen.look, seen.selected
+    rows = np.flatnonzero(Sieve(connection, look, seen.view, seen.reviewed).fits())
+    runs = look.run_of[rows]
     parallel = parallel_names(look, spec)
     details = list(dict.fromkeys([*selected.varying, "balance", spec.x, spec.y, *([spec.colour] if spec.colour else [])]))
-    names = dict.fromkeys([*parallel, *details, *look.varying])
-    axes = {name: axis(connection, look, selected, name) for name in names}
-    pair, front = look.pair[selected.runs], seen.front[selected.runs]
-    picked = seen.reviewed.flag[selected.runs] == PICK
-    shown = plane((axes[spec.x], axes[spec.y]), pair, front | picked)
-    lines = shown.places[sample(pair[shown.places], (front | picked)[shown.places], MOST_LINES)]
-    points = told(connection, look.run[selected.runs[shown.places]].tolist()) | {
+    axes = {name: axis(connection, look, rows, name) for name in dict.fromkeys([*parallel, *details, *look.varying])}
+    pair, front, picked = look.pair[runs], seen.front[runs], seen.reviewed.flag[runs] == PICK
+    first = np.searchsorted(rows, np.sort(selected.first))
+    each = {spec.x, spec.y} <= set(YARDSTICK_LABELS)
+    shown = plane((axes[spec.x], axes[spec.y]), first if each else np.arange(len(rows)), pair, front | picked)
+    measured = np.flatnonzero(~(np.isnan(axes["content_kept"].values) & np.isnan(axes["style_gained"].values)))
+    lines = measured[sample(pair[measured], (front | picked)[measured], MOST_LINES)]
+    points = told(connection, look.run[runs[shown.places]].tolist()) | {
         "x": values(shown.x, shown.places), "y": values(shown.y, shown.places), "pair": pair[shown.places].tolist(),
         "front": front[shown.places].astype(int).tolist(), "picked": picked[shown.places].astype(int).tolist(),
     }  # fmt: skip
-    key_of = dict(zip(shown.places.tolist(), points["key"], strict=True))
-    made = Explored(
-        spec=spec, runs=len(selected.runs), axes=axes, plane=shown, lines=lines, pair=pair, points=points,
-        line_keys=[key_of[place] for place in lines.tolist()], parallel=parallel, details=details,
+    moved = next((name for name in (spec.y, spec.x) if name in YARDSTICK_LABELS), "balance")
+    return Explored(
+        spec=spec, total=len(first) if each else len(rows), what="run" if each else "combination", axes=axes, plane=shown, lines=lines,
+        could_be_lines=len(measured), points=points, parallel=parallel, details=details, moved=moved,
+        shares=_shares(axes, (look.varying, moved), pair, first),
     )  # fmt: skip
-    parameters = [axes[name] for name in look.varying]
-    yardstick = axis(connection, look, selected, made.moved).values
-    return _with_shares(made, influences(parameters, yardstick, pair))
 
 
-def _with_shares(made: Explored, found: list[Influence]) -> Explored:
-    return Explored(**{**made.__dict__, "shares": {made.moved: found}})
+def _shares(axes: Mapping[str, Axis], names: tuple[Sequence[str], str], pair: Ints, places: Ints) -> list[Influence]:
+    """What moves a yardstick, a run counting once."""
+    parameters, yardstick = names
+    return influences([axes[name].at(places) for name in parameters], axes[yardstick].values[places], pair[places])
 
 
 def told(connection: Connection, runs: list[int]) -> dict[str, Any]:
@@ -140,7 +147,7 @@ def told(connection: Connection, runs: list[int]) -> dict[str, Any]:
     known = pictures(connection, runs)
     found = [known.get(run) for run in runs]
     return {
-        "key": [one.run_key[:KEY_LENGTH] if one else "" for one in found],
+        "key": [one.run_key if one else "" for one in found],
         "src": [thumbnail_url(one.thumbnail) if one and one.thumbnail else "" for one in found],
         "ratio": [round(one.width / one.height, 3) if one and one.width and one.height else 1.5 for one in found],
     }

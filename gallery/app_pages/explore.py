@@ -35,7 +35,7 @@ def page() -> None:
         st.title(f"Explore {plain(', '.join(opened.spec.view.sweeps))}", anchor=False)
         controls(opened, spec)
     found = kept(workspace_folder(), opened.spec.view, (opened.moment.asof, opened.moment.stamp, opened.by), spec, opened)
-    if not found.plane.measured:
+    if not found.plane.measured and not found.could_be_lines:
         nothing(opened)
         return
     view = urlencode(opened.spec.to_params(), doseq=True)
@@ -55,7 +55,7 @@ def page() -> None:
 def kept(folder: Path, view: View, moment: tuple[int, float, str], spec: ExploreSpec, _opened: Opened) -> Explored:
     """moment: with it the same view is the same selection."""
     with reading() as connection:
-        seen = Seen(look=_opened.look, selected=_opened.selected, reviewed=_opened.reviewed, front=_opened.front)
+        seen = Seen(look=_opened.look, view=view, selected=_opened.selected, reviewed=_opened.reviewed, front=_opened.front)
         return explored(connection, seen, spec)
 
 
@@ -127,7 +127,7 @@ def moving(found: Explored) -> None:
     """How strongly each parameter moves a yardstick of the plane."""
     name = found.moved
     st.subheader(f"What moves {YARDSTICK_LABELS[name].lower()}", anchor=False, help=SHARES_HELP)
-    rows = found.shares[name]
+    rows = found.shares
     if rows:
         st.caption("Of its variance within one content and style, the share that lies between the values of a parameter.")
         shares(rows, best_first=BY_NAME[name].rising)

@@ -1,4 +1,4 @@
-// data: {axes: [axis with values], colour: axis with values or null, keys: of the runs, sampled, view: what the lines are of}
+// data: {axes: [axis with values], colour: axis with values or null, amount: of lines, sampled, view: what the lines are of}
 // Tells Python: trigger "ask" with {kind: "gallery" | "filter" | "exclude", ranges: {name: [low, high]}} or {kind: "order", names}.
 
 const HEIGHT = 320
@@ -11,7 +11,7 @@ function build(root) {
   bar.setAttribute("aria-live", "polite")
   const scroll = element("div", "scroll")
   const drawing = svg("svg", { role: "img", height: HEIGHT })
-  const lines = svg("g", { class: "lines" }), axes = svg("g")
+  const lines = svg("g", { class: "parallel-lines" }), axes = svg("g")
   drawing.append(lines, axes)
   scroll.append(drawing)
   const numbers = element("details", "numbers")
@@ -33,7 +33,7 @@ function draw(root) {
   const gap = Math.max(NARROWEST, (room - left - right) / Math.max(amount - 1, 1))
   const width = Math.max(room, left + right + gap * (amount - 1))
   parts.drawing.setAttribute("width", width)
-  parts.drawing.setAttribute("aria-label", `${data.keys.length} runs as lines through ${amount} axes. The ranges can be chosen below by keyboard.`)
+  parts.drawing.setAttribute("aria-label", `${data.amount} combinations as lines through ${amount} axes. The ranges can be chosen below by keyboard.`)
   root.gap = gap
   root.places = new Map(root.order.map((name, at) => [name, left + at * gap]))
   root.scales = new Map(data.axes.map((axis) => [axis.name, axis.ticks.length ? scaleOf(axis, TOP, HEIGHT - BOTTOM) : scaleOf(axis, HEIGHT - BOTTOM, TOP)]))
@@ -47,9 +47,9 @@ function draw_lines(root) {
   const paint = colouring(data.colour)
   const by_name = new Map(data.axes.map((axis) => [axis.name, axis]))
   const columns = root.order.map((name) => [root.places.get(name), root.scales.get(name), by_name.get(name).values])
-  const dense = data.keys.length
+  const dense = data.amount
   parts.lines.style.strokeOpacity = dense > 800 ? 0.22 : dense > 200 ? 0.4 : 0.7
-  const made = data.keys.map((key, at) => {
+  const made = Array.from({ length: data.amount }, (_, at) => {
     let path = "", pen = "M"
     for (const [x, scale, values] of columns) {
       if (values[at] === null) {
@@ -59,7 +59,7 @@ function draw_lines(root) {
       path += `${pen}${x.toFixed(1)} ${scale.pixel(values[at]).toFixed(1)}`
       pen = "L"
     }
-    const line = svg("path", { d: path, "data-key": key })
+    const line = svg("path", { d: path })
     line.style.stroke = paint(data.colour ? data.colour.values[at] : null)
     return line
   })
@@ -144,7 +144,7 @@ function brush_on(root, name, touch) {
 function chosen(root) {
   const names = Object.keys(root.ranges)
   const columns = root.data.axes.filter((axis) => names.includes(axis.name)).map((axis) => [axis.values, ...root.ranges[axis.name]])
-  return root.data.keys.map((_, at) => columns.every(([values, low, high]) => values[at] !== null && values[at] >= low && values[at] <= high))
+  return Array.from({ length: root.data.amount }, (_, at) => columns.every(([values, low, high]) => values[at] !== null && values[at] >= low && values[at] <= high))
 }
 
 // What the ranges leave: lines, rectangles, words and buttons.
@@ -190,7 +190,7 @@ function bar_drawn(root, amount, any) {
     brushed(root)
     if (root.parts.table.parentElement.open) numbers_drawn(root)
   }
-  const counted = `${amount.toLocaleString("en")} ${amount === 1 ? "run" : "runs"}`
+  const counted = `${amount.toLocaleString("en")} ${amount === 1 ? "combination" : "combinations"}`
   const show = root.data.sampled ? "Show these in the gallery" : `Show ${amount === 1 ? "this one" : `these ${amount.toLocaleString("en")}`} in the gallery`
   const alone = names.length === 1
   bar.replaceChildren(

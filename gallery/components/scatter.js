@@ -1,5 +1,5 @@
 // data: {x, y: axes, colour: axis with values or null, details: [axes with values], front: whether lines are drawn, pairs: [text],
-//        points: {key, src, ratio, x, y, pair, front, picked}, href: of a run, without its id}
+//        points: {key, src, ratio, x, y, pair, front, picked}, href: of a run, without its id, what: what a point is}
 // Tells Python: trigger "ask" with {kind: "open", key} or {kind: "gallery" | "filter", ranges: {name: [low, high]}}.
 
 const PAD = { left: 58, right: 12, top: 12, bottom: 46 }
@@ -195,7 +195,7 @@ function draw_box(root) {
   const show = data.sampled ? "Show these in the gallery" : `Show ${amount === 1 ? "this one" : `these ${amount.toLocaleString("en")}`} in the gallery`
   parts.bar.replaceChildren(
     button(show, "gallery", true), button("Keep only these here", "filter", false), clear,
-    element("span", "faint", `${amount.toLocaleString("en")} ${amount === 1 ? "run" : "runs"}${among}: ${words.join(", ")}`),
+    element("span", "faint", `${amount.toLocaleString("en")} ${data.what}${amount === 1 ? "" : "s"}${among}: ${words.join(", ")}`),
   )
 }
 
