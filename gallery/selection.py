@@ -121,7 +121,7 @@ def facet(sieve: Sieve, name: str) -> Facet:
         return Facet(name=name, values=((look.constants.get(name), len(np.unique(look.run_of[fits]))),))
     codes, runs = column.codes[fits], look.run_of[fits]
     if len(look.run) < len(look.combination):  # a run is counted once for a value, however many combinations share it
-        codes = np.unique(np.stack([codes, runs]), axis=1)[0]
+        codes = np.unique(codes * len(look.run) + runs) // len(look.run)
     counts = np.bincount(codes, minlength=len(column.values))
     return Facet(name=name, values=tuple(zip(column.values, counts.tolist(), strict=True)))
 
