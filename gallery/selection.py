@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from db.models import RUN_STATES
 from db.queries import PARAMETERS
+from gallery.likeness import collapse
 from gallery.look import DONE, Floats, Ints, Look
 from gallery.sieve import FLAG, STARS, STATE, TAG, Sieve
 from gallery.stretches import changes, size, start
@@ -55,9 +56,12 @@ def select(connection: Connection, sieve: Sieve) -> Selected:
     if view.group in look.columns:
         keys.append(look.columns[view.group].codes[first[present]])
     ordered = present[np.lexsort(keys)]  # the last key counts most
+    stands_for = np.ones(len(ordered), dtype=np.int64)
+    if view.collapse:
+        ordered, stands_for = collapse(ordered, look.pair, *look.signatures(connection))
     varying = tuple(name for name in look.varying if _several(look.columns[name].codes[combinations]))
     return Selected(
-        runs=ordered, first=first[ordered], shared=shared[ordered], stands_for=np.ones(len(ordered), dtype=np.int64),
+        runs=ordered, first=first[ordered], shared=shared[ordered], stands_for=stands_for,
         combinations=len(combinations), varying=varying,
     )  # fmt: skip
 
