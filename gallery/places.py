@@ -18,7 +18,8 @@ class Place:
 
 
 GALLERY = Place("Gallery", "gallery", ":material/grid_view:")
+EXPLORE = Place("Explore", "explore", ":material/scatter_plot:")
 LIVE = Place("Live", "live", ":material/monitoring:")
 EXPORT = Place("Export", "export", ":material/archive:")
-PLACES = (GALLERY, LIVE, EXPORT)
+PLACES = (GALLERY, EXPLORE, LIVE, EXPORT)
 """All that take a sweep's name."""
