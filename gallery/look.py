@@ -169,7 +169,7 @@ def _taken(connection: Connection, sweeps: Sequence[str], asof: int) -> Look:
 
 
 def _pairs(connection: Connection, sweeps: Sequence[str], columns: Mapping[str, Column]) -> Ints:
-    """A number for the two pictures of every combination; one for all, if there is one pair. Names tell, unless one has several pictures."""
+    """A number for the two pictures of every combination; one for all of one pair. Names tell, unless one has several pictures."""
     known = browse.pairs(connection, sweeps)
     pictures = {(row.content, row.style): tuple(row) for row in known}
     if len(pictures) < len(known):
