@@ -38,11 +38,12 @@ UNSAID = Said()
 
 @dataclass(frozen=True, kw_only=True)
 class Ack:
-    """What became of an operation. reason: why it was refused. newer: something that was said later stands already, and stays."""
+    """What became of an operation. reason: why it was refused. newer: something else was said later, and `stands` (of a tag: whether)."""
 
     id: str
     reason: str | None = None
     newer: bool = False
+    stands: str | int | bool | None = None
 
 
 # --- applying ---------------------------------------------------------------------------------------------------------
@@ -67,7 +68,7 @@ def apply(connection: Connection, person: str, operations: Sequence[Operation], 
         is_tag = one.field == "tag"
         slot = (one.run_key, one.field, str(one.value) if is_tag else "")
         words[slot], newer = _settle(words.get(slot), (one.at, one.present if is_tag else one.value), now)
-        acks.append(Ack(id=one.id, newer=newer))
+        acks.append(Ack(id=one.id, newer=newer, stands=words[slot][1] if newer else None))
     _write(connection, person, words, {slot for slot in words if words[slot] != before.get(slot)})
     return acks
 

@@ -1,9 +1,9 @@
 """POST /app/static/review: what components send of reviews, written at once, outside Streamlit's reruns.
 
 Asked: {"person": "ann", "now": <the client's clock, seconds>, "ops": [{"id", "run", "field", "value", "present"?, "at"?}, ...]}.
-Told: {"now": <ours>, "acks": [{"id", "ok": true, "newer": bool} or {"id", "ok": false, "reason"}], "reason"?}, with status
+Told: {"now": <ours>, "acks": [{"id", "ok": true, "newer": bool, "stands"?} or {"id", "ok": false, "reason"}], "reason"?}, with status
 
-    200  all were taken; `newer`: what the person said later, elsewhere, stands already
+    200  all were taken; `newer`: the person has said something else later, elsewhere, which stands
     409  some were refused, each with its reason; the others were taken
     400  nothing of it can be read        403  it does not come from a page of ours        404  there is no workspace
     503  nothing was written, the workspace is busy or its disk full: to be sent again, as often as it takes
@@ -166,12 +166,14 @@ def _ahead(clock: object, now: float) -> float:
 
 
 def _answer(status: int, acks: list[Ack], reason: str = "") -> JSONResponse:
-    told = [
-        {"id": ack.id, "ok": True, "newer": ack.newer} if ack.reason is None else {"id": ack.id, "ok": False, "reason": ack.reason}
-        for ack in acks
-    ]
-    content: dict[str, Any] = {"now": time.time(), "acks": told}
+    content: dict[str, Any] = {"now": time.time(), "acks": [_told(ack) for ack in acks]}
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     if status == 503:
         headers["Retry-After"] = "1"
     return JSONResponse(content | ({"reason": reason} if reason else {}), status, headers)
+
+
+def _told(ack: Ack) -> dict[str, Any]:
+    if ack.reason is not None:
+        return {"id": ack.id, "ok": False, "reason": ack.reason}
+    return {"id": ack.id, "ok": True, "newer": ack.newer} | ({"stands": ack.stands} if ack.newer else {})

@@ -103,7 +103,7 @@ def test_a_later_word_stands_and_the_answer_says_so(workspace: Workspace) -> Non
     now = time.time()
     send(workspace.folder, {"person": "ann", "ops": [pick(one, at=now)]})
     late = {"person": "ann", "ops": [{**pick(one, 2), "value": "reject", "at": now - 60}]}
-    assert send(workspace.folder, late).json()["acks"] == [{"id": "c-2", "ok": True, "newer": True}]
+    assert send(workspace.folder, late).json()["acks"] == [{"id": "c-2", "ok": True, "newer": True, "stands": "pick"}]
     assert reviews(workspace) == {one: Said(flag="pick")}
     # The same from a client whose clock is two hours behind: it was said a minute from now by that clock's own measure.
     slow = {"person": "ann", "now": now - 7200, "ops": [{**pick(one, 3), "value": "reject", "at": now - 7200 + 1}]}
