@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -60,8 +60,7 @@ class Reviewing:
     def __init__(self, folder: Path, hosts: Collection[str]) -> None:
         self.database = folder / "sweeps.db"
         self.hosts = frozenset(hosts)
-        self.engine: Engine = open_engine(sqlite_url(self.database))
-        event.listen(self.engine, "connect", _impatient)
+        self.engine: Engine = open_engine(sqlite_url(self.database), patience_ms=PATIENCE_MS)
 
     async def post(self, request: Request) -> JSONResponse:
         """Read the body here, write in a thread: a locked database then holds up no page."""
@@ -86,10 +85,6 @@ class Reviewing:
             return _answer(503, [], f"the workspace could not be written ({error.orig})")
         acks += refused
         return _answer(200 if all(ack.reason is None for ack in acks) else 409, acks)
-
-
-def _impatient(connection: Any, _record: Any) -> None:
-    connection.execute(f"PRAGMA busy_timeout={PATIENCE_MS}")
 
 
 def guard(request: Request, hosts: Collection[str]) -> None:

@@ -522,6 +522,7 @@ class Cull {
     const chip = (tag, hint, act, more) => {
       const made = toolButton(tag, hint, act)
       made.classList.add("chip")
+      made.setAttribute("aria-label", hint)
       if (more) made.append(element("span", "faint", more))
       return made
     }

@@ -73,7 +73,7 @@ class Strip {
     if (item?.src) {
       const image = element("img")
       image.decoding = "async"
-      image.alt = ""
+      image.alt = item.alt
       image.src = item.thumb || item.src
       cell.append(image)
       cell.title = item.name

@@ -195,7 +195,9 @@ def test_a_locked_workspace_is_busy_and_takes_it_when_it_is_free(workspace: Work
     asked = {"person": "ann", "ops": [pick(one)]}
     lock = sqlite3.connect(workspace.folder / "sweeps.db", isolation_level=None, check_same_thread=False)
     lock.execute("BEGIN EXCLUSIVE")
+    began = time.monotonic()
     answer = send(workspace.folder, asked)
+    assert time.monotonic() - began < 5
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "1"
     assert "locked" in answer.json()["reason"]
