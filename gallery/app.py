@@ -7,6 +7,8 @@ from gallery.routes import ICON_URL
 
 st.set_page_config(page_title="stylesweep", page_icon=ICON_URL, layout="wide")
 
+# Pictures need the room; Streamlit leaves a hand's breadth on either side.
+st.html("<style>[data-testid='stMainBlockContainer'] { padding-left: 1.75rem; padding-right: 1.75rem; }</style>")
 page = st.navigation(
     [
         st.Page("app_pages/sweeps.py", title="Sweeps", url_path="sweeps", default=True),

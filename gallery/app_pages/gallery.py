@@ -68,7 +68,7 @@ def head(shown: GridPage) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
             st.title(plain(", ".join(spec.view.sweeps)), anchor=False, width="content")
-            st.markdown(f":gray[{shown.showing()}]", width="content")
+            st.caption(shown.showing(), width="content")
         news(spec.view.sweeps, shown.opened.moment.asof)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         controls(shown.opened, spec)

@@ -281,11 +281,17 @@ class Grid {
       const made = element("button", className, text)
       made.type = "button"
       made.title = hint
+      made.setAttribute("aria-label", hint)
       made.onclick = act
       return made
     }
     const stars = element("span", "stars")
-    ;[1, 2, 3, 4, 5].forEach((one) => stars.append(button("★".repeat(one), `${one} stars (${one})`, () => this.say(this.ids(), "stars", one), "star")))
+    stars.onmouseover = (event) => {
+      const place = [...stars.children].indexOf(event.target)
+      ;[...stars.children].forEach((one, at) => one.classList.toggle("lit", at <= place))
+    }
+    stars.onmouseleave = () => [...stars.children].forEach((one) => one.classList.remove("lit"))
+    ;[1, 2, 3, 4, 5].forEach((one) => stars.append(button("★", one === 1 ? "1 star (1)" : `${one} stars (${one})`, () => this.say(this.ids(), "stars", one), "star")))
     const compare = button("Compare", "Two to four beside each other (V)", () => this.compare(), "vs")
     compare.disabled = amount < 2 || amount > MOST_COMPARED
     this.bar.replaceChildren(
