@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, delete, func, insert, or_, select
 
 from db.models import Review, ReviewTag, Run
 from db.review_operations import AHEAD, Operation
@@ -135,6 +135,13 @@ def said(connection: Connection, person: str, keys: Iterable[str] | None = None)
         before = found.get(row["run_key"], UNSAID)
         found[row["run_key"]] = replace(before, tags=(*before.tags, row["tag"]))
     return {key: one for key, one in found.items() if one != UNSAID}
+
+
+def judged(connection: Connection, person: str) -> list[tuple[int, str | None]]:
+    """(run, flag) of every run that a person has given a flag or stars: cheap however many runs there are, if few are judged."""
+    flag_or_stars = or_(Review.flag.is_not(None), Review.stars > 0)
+    statement = select(Run.id, Review.flag).join(Review, Review.run_key == Run.run_key).where(Review.person == person, flag_or_stars)
+    return [(run_id, flag) for run_id, flag in connection.execute(statement)]
 
 
 def said_by_all(connection: Connection, run_key: str) -> dict[str, Said]:

@@ -10,19 +10,17 @@ from sqlalchemy import Connection
 
 from db import browse, queries
 from db.queries import Result
-from db.reviews import Said, said, tag_counts
+from db.reviews import Said, judged, said, tag_counts
 from gallery.look import DONE, Ints
 from gallery.opened import Opened
-from gallery.reviewed import read_reviews
 from gallery.routes import original_url, thumbnail_url
-from gallery.view import FLAGS
 from gallery.wording import alternative, caption
 from sweep.combination import RunSettings
 
 MODES = ("unreviewed", "all")
-BEHIND = 100
-AHEAD = 300
-"""How many runs a stretch holds before and after the place that is asked for: some 160 kB, and half a minute of quick keys."""
+BEHIND = 80
+AHEAD = 240
+"""How many runs a stretch holds before and after the place that is asked for: 100 to 220 kB, and 24 seconds of quick keys."""
 MOST_TAGS = 200
 
 
@@ -48,7 +46,7 @@ def make_queue(connection: Connection, opened: Opened, mode: str, wanted: str = 
     look, selected = opened.look, opened.selected
     has_picture = look.state[selected.runs] == DONE
     places = selected.runs[has_picture]
-    unreviewed = read_reviews(connection, look, opened.person).unreviewed[places]
+    unreviewed = ~np.isin(look.run[places], _ids(run for run, _ in judged(connection, opened.person)))
     kept = unreviewed if mode == "unreviewed" else np.ones(len(places), dtype=np.bool_)
     runs = look.run[places[kept]]
     first = np.flatnonzero(unreviewed[kept])
@@ -61,13 +59,16 @@ def make_queue(connection: Connection, opened: Opened, mode: str, wanted: str = 
     )  # fmt: skip
 
 
-def counts(connection: Connection, opened: Opened, queue: CullQueue) -> dict[str, int]:
+def counts(connection: Connection, person: str, queue: CullQueue) -> dict[str, int]:
     """How the queue stands: how many of its runs are unreviewed, picked, rejected."""
-    reviewed = read_reviews(connection, opened.look, opened.person)
-    places, _ = opened.look.places(queue.runs)
-    flags = reviewed.flag[places]
-    standing = {name: int((flags == FLAGS.index(flag)).sum()) for name, flag in (("picked", "pick"), ("rejected", "reject"))}
-    return standing | {"unreviewed": int(reviewed.unreviewed[places].sum())}
+    found = judged(connection, person)
+    inside = np.isin(_ids(run for run, _ in found), queue.runs)
+    flags = [flag for (_, flag), there in zip(found, inside, strict=True) if there]
+    return {"picked": flags.count("pick"), "rejected": flags.count("reject"), "unreviewed": len(queue.runs) - len(flags)}
+
+
+def _ids(runs: Iterable[int]) -> Ints:
+    return np.fromiter(runs, dtype=np.int64)
 
 
 def stretch(connection: Connection, opened: Opened, queue: CullQueue, place: int) -> dict[str, Any]:

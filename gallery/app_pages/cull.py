@@ -50,7 +50,7 @@ def data_of(opened: Opened, queue: CullQueue) -> dict[str, Any]:
         return {
             "queue": queue.name, "mode": queue.mode, "total": len(queue.runs), "start": queue.start, "whole": queue.whole,
             "view": view_text(opened.spec.view),
-            "counts": counts(connection, opened, queue), "person": opened.person, "tags": known_tags(connection, opened.person),
+            "counts": counts(connection, opened.person, queue), "person": opened.person, "tags": known_tags(connection, opened.person),
             "links": {name: f"{page}?{urlencode(params, doseq=True)}" for name, (page, params) in ways(opened.spec).items()},
             **stretch(connection, opened, queue, queue.start if place is None else place),
         }  # fmt: skip

@@ -97,6 +97,7 @@ def controls(opened: Opened, spec: FilterSpec) -> None:
         _toggle("Collapse near-duplicates", "collapse", spec, COLLAPSE_HELP)
         _control("per-page", spec.per_page)
         st.segmented_control("Per page", PER_PAGE, key="per-page", on_change=lambda: open_view(resized(spec)))
+        st.caption("In the grid, the key ? tells the others.")
         st.caption("A link to just this view, as it stands now:")
         st.code(link(opened, spec), language=None, wrap_lines=True)
 

@@ -161,7 +161,7 @@ def test_counts_tell_how_the_queue_stands_now(workspace: Workspace) -> None:
     say(workspace, keys[2:3], value="reject")
     say(workspace, keys[3:4], "stars", 2)
     with reading() as connection:
-        assert counts(connection, opened, queue) == {"picked": 2, "rejected": 1, "unreviewed": len(keys) - 4}
+        assert counts(connection, ANN, queue) == {"picked": 2, "rejected": 1, "unreviewed": len(keys) - 4}
 
 
 # --- what the script tells --------------------------------------------------------------------------------------------
