@@ -19,7 +19,8 @@ class Place:
 
 GALLERY = Place("Gallery", "gallery", ":material/grid_view:")
 EXPLORE = Place("Explore", "explore", ":material/scatter_plot:")
+CULL = Place("Cull", "cull", ":material/done_all:")
 LIVE = Place("Live", "live", ":material/monitoring:")
 EXPORT = Place("Export", "export", ":material/archive:")
-PLACES = (GALLERY, EXPLORE, LIVE, EXPORT)
+PLACES = (GALLERY, CULL, EXPLORE, LIVE, EXPORT)
 """All that take a sweep's name."""

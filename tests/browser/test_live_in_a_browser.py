@@ -216,5 +216,5 @@ def test_everything_is_reached_by_the_keyboard_and_the_focus_is_seen(browser: Br
                     " return [one.textContent, getComputedStyle(one).outlineStyle] }"
                 )
             )
-        assert [text for text, _ in seen[:3]] == ["study-9", "Gallery", "Explore"]
+        assert [text for text, _ in seen[:3]] == ["study-9", "Gallery", "Cull"]
         assert {outline for _, outline in seen} == {"solid"}
