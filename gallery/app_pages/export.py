@@ -190,7 +190,7 @@ def listing() -> None:
         asked = exports(everything.jobs(), everything.kept())
         if asked is not None:
             answer(everything, asked)
-            st.rerun(scope="fragment")
+            st.rerun()
 
 
 def answer(everything: Exports, asked: Asked) -> None:
@@ -199,7 +199,6 @@ def answer(everything: Exports, asked: Asked) -> None:
         {"cancel": everything.cancel, "forget": everything.forget, "remove": everything.remove}[asked.what](asked.name)
     except StylesweepError as error:
         st.session_state["export-said"] = str(error)
-        st.rerun(scope="app")
 
 
 page()

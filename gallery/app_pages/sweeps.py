@@ -62,7 +62,7 @@ def answer(asked: Asked) -> None:
     except Refused as error:
         said = (False, str(error))
     st.session_state["sweeps-said"] = said
-    st.rerun(scope="fragment")
+    st.rerun()
 
 
 def no_driver(waiting: list[SweepRow]) -> None:
