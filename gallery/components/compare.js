@@ -1,0 +1,554 @@
+// data: {panes: [{token, letter, name, note, alt, src, none, w, h, colour, href, original, run, flag, stars}], mode, pair, told,
+//        next, previous, gallery, strip: [{token, src, alt, name, w, h, colour, here}], limit, person}
+// Tells Python: state "shown" {mode, pair, told}; triggers "go" [tokens], "open" a run key, "leave" (to the gallery).
+
+const GAP = 8
+const HEAD = 46
+const MODES = [
+  ["side", "Side by side", "All panes, with the same place in each"],
+  ["slider", "Slider", "Two pictures with a line between them"],
+  ["flicker", "Flicker", "Two pictures in the same place, in turn (Space)"],
+  ["difference", "Difference", "How far two pictures are apart, channel by channel"],
+]
+const KEYS = [
+  ["Z", "1:1 and back"], ["+ \u2212", "closer, farther"], ["0", "all of it"], ["Arrows", "move when enlarged, else the next pane"],
+  ["M", "next mode"], ["Space", "flicker: the other one; held down, while held"], ["S", "swap the pair"], ["N B", "next, previous of the view on the right"],
+  ["P X U", "pick, reject, neither: the marked pane"], ["1-5", "stars; the same again takes them away"], ["Enter", "open the marked pane"], ["G", "back to the gallery"], ["Esc", "all of it"],
+]
+
+function options(choices, chosen, label, changed) {
+  const made = element("select")
+  made.setAttribute("aria-label", label)
+  choices.forEach(([value, text]) => {
+    const option = element("option", "", text)
+    option.value = value
+    made.append(option)
+  })
+  made.value = String(chosen)
+  made.onchange = () => changed(made.value)
+  return made
+}
+
+function button(text, title, act, className) {
+  const made = element("button", className || "", text)
+  made.type = "button"
+  made.title = title
+  made.onclick = act
+  return made
+}
+
+class Comparison {
+  constructor(root) {
+    this.root = root
+    this.images = new Map()
+    this.broken = new Set()
+    this.share = 0.5
+    this.gain = 4
+    this.rate = 0
+    this.second = false // flicker: whether the second one is seen
+    this.marked = 0
+    this.told = 0
+    this.zoom = new Zoom(() => this.place())
+    this.bar = element("div", "bar")
+    this.bar.setAttribute("role", "toolbar")
+    this.bar.setAttribute("aria-label", "How the pictures are shown")
+    this.stage = element("div", "stage")
+    this.below = element("div", "below")
+    this.words = element("p", "words")
+    this.words.setAttribute("aria-live", "polite")
+    this.help = element("dl", "help")
+    this.help.hidden = true
+    KEYS.forEach(([key, text]) => this.help.append(element("dt", "", key), element("dd", "", text)))
+    this.strip = element("ul", "strip")
+    this.strip.setAttribute("aria-label", "Around it in the view")
+    root.append(this.bar, this.help, this.stage, this.words, this.below, this.strip)
+    follows(this.stage, this.zoom, (one) => this.sizeOf(one.dataset.token))
+    new ResizeObserver(() => this.measure()).observe(root)
+    window.addEventListener("resize", () => root.isConnected && this.measure())
+    this.listen()
+  }
+
+  get panes() {
+    return this.data.panes
+  }
+
+  get pair() {
+    return this.pairAt.map((at) => this.panes[at])
+  }
+
+  sizeOf(token) {
+    const pane = this.panes.find((one) => one.token === token) || this.panes[0]
+    return { w: pane.w * pane.scale, h: pane.h * pane.scale }
+  }
+
+  show(data, tell) {
+    this.tell = tell
+    const before = this.data
+    this.data = data
+    // Until Python has heard of the last change here, what it says of mode and pair is older than what is on screen.
+    if (!before || data.told >= this.told) {
+      this.mode = data.mode
+      this.pairAt = data.pair
+      this.told = data.told
+    }
+    if (this.pairAt.some((at) => at >= this.panes.length)) this.pairAt = [0, Math.min(1, this.panes.length - 1)]
+    this.marked = Math.min(this.marked, this.panes.length - 1)
+    const same = before && JSON.stringify(before.panes) === JSON.stringify(data.panes)
+    if (!same) {
+      this.keepImages()
+      this.both = null
+      if (before && before.panes[0]?.token !== data.panes[0]?.token && before.panes.length !== data.panes.length) this.zoom.zoom = null
+    }
+    const text = JSON.stringify([data.panes, this.mode, this.pairAt])
+    if (text !== this.drawn) this.draw()
+    this.drawn = text
+    this.drawStrip()
+    for (const token of [data.next, data.previous]) {
+      const ahead = data.strip.find((one) => one.token === token)
+      if (ahead?.full) new Image().src = ahead.full
+    }
+  }
+
+  // By pane, not by file: two runs may have made the very same picture.
+  keepImages() {
+    const wanted = new Map(this.panes.filter((pane) => pane.src).map((pane) => [pane.token, pane]))
+    for (const [token, one] of this.images) if (wanted.get(token)?.src !== one.source) this.images.delete(token)
+    for (const [token, pane] of wanted) {
+      if (this.images.has(token)) continue
+      const made = image(pane, () => this.lost(pane.src))
+      made.source = pane.src
+      made.style.background = pane.colour || "transparent"
+      this.images.set(token, made)
+    }
+  }
+
+  imageOf(pane) {
+    return this.images.get(pane.token)
+  }
+
+  lost(src) {
+    this.broken.add(src)
+    this.draw()
+  }
+
+  has(pane) {
+    return pane.src && !this.broken.has(pane.src)
+  }
+
+  why(pane) {
+    return pane.src ? "The picture's file is missing or damaged" : pane.none
+  }
+
+  // --- drawing ---
+
+  change(what) {
+    Object.assign(this, what)
+    this.told += 1
+    this.tell.state("shown", { mode: this.mode, pair: this.pairAt, told: this.told })
+    this.draw()
+  }
+
+  draw() {
+    const focused = this.root.getRootNode().activeElement
+    const role = focused?.closest?.("[data-role]")?.dataset.role
+    this.drawBar()
+    this.heads = []
+    this.views = []
+    this.handle = null
+    this.stage.className = `stage ${this.mode}`
+    if (this.mode === "side") this.drawSide()
+    else this.drawPair()
+    this.drawBelow()
+    this.mark()
+    this.measure()
+    this.time()
+    if (role) this.root.querySelector(`[data-role="${role}"]`)?.focus({ preventScroll: true })
+  }
+
+  head(pane) {
+    const made = heading(pane, {
+      open: (one) => this.tell.trigger("open", one.run),
+      remove: (one) => this.go(this.tokens().filter((token) => token !== one.token)),
+    })
+    this.heads.push(made)
+    return made
+  }
+
+  drawSide() {
+    const cells = this.panes.map((pane, at) => {
+      const cell = element("section", "cell")
+      const here = view("", `${pane.letter}: ${pane.name}`)
+      here.dataset.token = pane.token
+      here.tabIndex = 0
+      here.onfocus = here.onpointerdown = () => this.mark(at)
+      if (this.has(pane)) here.append(layer(this.imageOf(pane)))
+      else here.append(nothing(this.why(pane)))
+      this.views.push(here)
+      cell.append(this.head(pane), here)
+      return cell
+    })
+    this.stage.replaceChildren(...cells)
+    this.say("")
+  }
+
+  drawPair() {
+    const [first, second] = this.pair
+    const heads = element("div", "heads")
+    heads.append(this.head(first), this.head(second))
+    const here = view("only", `${first.letter} and ${second.letter}`)
+    here.dataset.token = first.token
+    here.tabIndex = 0
+    this.views.push(here)
+    this.stage.replaceChildren(heads, here)
+    const lacking = this.pair.filter((pane) => !this.has(pane))
+    if (lacking.length) {
+      here.append(nothing(lacking.map((pane) => `${pane.letter}: ${this.why(pane)}`).join(". ")))
+      this.say("")
+      return
+    }
+    if (this.mode === "difference") {
+      this.drawDifference(here)
+      return
+    }
+    this.layers = this.pair.map((pane) => layer(this.imageOf(pane)))
+    here.append(...this.layers)
+    if (this.mode === "slider") {
+      this.handle = divider([first.letter, second.letter], (x, step) => this.slide(x, step))
+      this.handle.dataset.role = "divider"
+      here.append(this.handle)
+      here.onpointerdown = (event) => {
+        if (event.button || event.defaultPrevented || this.zoom.movable) return
+        this.slide(event.clientX, 0)
+        this.handle.focus({ preventScroll: true })
+      }
+      here.onpointermove = (event) => {
+        if (event.buttons === 1 && !this.zoom.movable && event.target.closest(".view") === here && !event.target.closest(".divider")) this.slide(event.clientX, 0)
+      }
+    }
+    this.say("")
+  }
+
+  drawDifference(here) {
+    const pictures = this.pair.map((pane) => this.imageOf(pane))
+    const key = this.pair.map((pane) => pane.src).join(" ")
+    this.say("Comparing\u2026")
+    Promise.all(pictures.map((one) => one.decode())).then(
+      () => {
+        if (this.mode !== "difference" || !here.isConnected) return
+        if (this.both?.key !== key) this.both = { key, ...numbers(...pictures) }
+        const found = difference(this.both, this.gain)
+        found.canvas.setAttribute("role", "img")
+        found.canvas.setAttribute("aria-label", `Difference of ${this.pair[0].letter} and ${this.pair[1].letter}, ${this.gain} times as strong`)
+        here.replaceChildren(layer(found.canvas))
+        this.say(differenceWords(found, this.both, this.pair))
+        this.place()
+      },
+      () => {}, // onerror has said so
+    )
+  }
+
+  say(text) {
+    if (this.words.textContent !== text) this.words.textContent = text
+    this.words.hidden = this.mode !== "difference"
+  }
+
+  drawBar() {
+    const modes = element("span", "group")
+    const enough = this.panes.length > 1
+    MODES.forEach(([mode, text, title]) => {
+      const made = button(text, title, () => this.change({ mode }))
+      made.dataset.role = `mode-${mode}`
+      made.setAttribute("aria-pressed", String(this.mode === mode))
+      made.disabled = mode !== "side" && !enough
+      modes.append(made)
+    })
+    const near = element("span", "group")
+    const zoom = (text, title, act, role) => {
+      const made = button(text, title, act)
+      made.dataset.role = role
+      near.append(made)
+      return made
+    }
+    this.fitButton = zoom("Fit", "All of it (0)", () => this.zoom.to(null), "fit")
+    this.trueButton = zoom("1:1", "One pixel of the picture on one of the screen (Z)", () => this.zoom.to(1), "true")
+    zoom("\u2212", "Farther (\u2212)", () => this.zoom.step(-1), "farther").setAttribute("aria-label", "Farther")
+    this.percent = element("output", "percent")
+    near.append(this.percent)
+    zoom("+", "Closer (+)", () => this.zoom.step(1), "closer").setAttribute("aria-label", "Closer")
+    const own = element("span", "own")
+    if (this.mode !== "side") own.append(...this.pairControls())
+    if (this.mode === "flicker") {
+      const rates = [[0, "by hand (Space)"], [1, "once a second"], [2, "twice a second"], [3, "three times a second"]]
+      own.append(element("span", "faint", "changes"), options(rates, this.rate, "How often the pictures change", (value) => { this.rate = Number(value); this.time() }))
+    }
+    if (this.mode === "difference") {
+      const gains = [1, 2, 4, 8, 16].map((gain) => [gain, gain === 1 ? "as it is" : `\u00d7 ${gain}`])
+      own.append(element("span", "faint", "shown"), options(gains, this.gain, "How strongly the difference is shown", (value) => { this.gain = Number(value); this.draw() }))
+    }
+    const help = button("Keys", "Show the keys (?)", () => this.toggleHelp(), "quiet")
+    help.dataset.role = "help"
+    this.bar.replaceChildren(modes, near, own, help)
+  }
+
+  pairControls() {
+    if (this.panes.length < 3) return []
+    const letters = this.panes.map((pane, at) => [at, pane.letter])
+    return [0, 1].flatMap((side) => {
+      const choose = options(letters, this.pairAt[side], side ? "Second picture" : "First picture", (value) => {
+        const pair = [...this.pairAt]
+        if (Number(value) === pair[1 - side]) pair[1 - side] = pair[side]
+        pair[side] = Number(value)
+        this.change({ pairAt: pair })
+      })
+      return side ? [element("span", "faint", "and"), choose] : [choose]
+    })
+  }
+
+  drawBelow() {
+    const { next, previous } = this.data
+    const [first, second] = this.right()
+    const parts = []
+    if (this.panes.length > 1) parts.push(button(`Swap ${first.letter} and ${second.letter}`, "The one on the right becomes the one to keep (S)", () => this.swap()))
+    const place = this.panes.length > 1 ? `Keep ${first.letter}, ` : ""
+    const before = button(`${place}previous${place ? " right" : ""}`, "The run before it in the view comes in on the right (B)", () => this.candidate(previous))
+    const after = button(`${place}next${place ? " right" : " beside it"}`, "The next run of the view comes in on the right (N)", () => this.candidate(next), "strong")
+    before.disabled = !previous
+    after.disabled = !next
+    before.dataset.role = "previous"
+    after.dataset.role = "next"
+    parts.push(before, after, element("span", "faint", this.data.place))
+    this.below.replaceChildren(...parts)
+  }
+
+  drawStrip() {
+    this.strip.hidden = !this.data.strip.length
+    patch(this.strip, this.data.strip.map((one) => ({ ...one, id: one.token })), (one) => {
+      const entry = element("li", one.here ? "here" : "")
+      const choose = button("", `${one.name}: show it on the right`, () => this.candidate(one.token), "thumb")
+      choose.append(picture(one, 1))
+      if (one.here) choose.append(element("span", "letter", one.here))
+      entry.append(choose)
+      if (!one.here && this.panes.filter((pane) => pane.run).length < this.data.limit) {
+        entry.append(button("+", `Add a pane with ${one.name}`, () => this.go([...this.tokens(), one.token]), "add"))
+      }
+      return entry
+    })
+    const here = this.strip.querySelector(".here:last-of-type") || this.strip.querySelector(".here")
+    const key = this.data.strip.map((one) => one.here).join()
+    if (here && key !== this.stripKey) this.strip.scrollLeft = here.offsetLeft - this.strip.clientWidth / 2
+    this.stripKey = key
+  }
+
+  // --- where things are ---
+
+  measure() {
+    if (!this.data || !this.root.clientWidth) return
+    const sizes = this.panes.map((pane) => this.sizeOf(pane.token))
+    const highest = Math.max(...sizes.map((size) => size.h)) * FIT_MOST
+    const high = clamp(window.innerHeight - 330, 340, 1500)
+    const room = { w: this.root.clientWidth, h: Math.min(high, highest + 80) }
+    let here
+    if (this.mode === "side") {
+      const { columns, rows } = columnsFor(sizes, { w: room.w, h: high }, GAP, HEAD)
+      here = { w: (room.w - GAP * (columns - 1)) / columns, h: Math.floor(Math.min((high - GAP * (rows - 1)) / rows - HEAD, highest + 48)) }
+      this.stage.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`
+    } else {
+      here = { w: room.w, h: Math.floor(Math.min(high - HEAD, highest + 48)) }
+      this.stage.style.gridTemplateColumns = "minmax(0, 1fr)"
+    }
+    this.views.forEach((one) => (one.style.height = `${here.h}px`))
+    this.zoom.frame(this.mode === "side" ? sizes : this.pair.map((pane) => this.sizeOf(pane.token)), here)
+    this.zoom.settle()
+  }
+
+  place() {
+    const scale = this.zoom.scale
+    const lay = (one, size, own) => {
+      const at = this.zoom.place(size)
+      Object.assign(one.style, { width: `${at.w}px`, height: `${at.h}px`, transform: `translate(${at.x}px, ${at.y}px)` })
+      one.style.imageRendering = this.zoom.zoom !== null && scale * own >= 1 ? "pixelated" : "auto"
+      return at
+    }
+    if (this.mode === "side") {
+      this.panes.forEach((pane) => this.has(pane) && lay(this.imageOf(pane), this.sizeOf(pane.token), pane.scale))
+    } else if (this.mode === "difference") {
+      const canvas = this.views[0]?.querySelector("canvas")
+      if (canvas) lay(canvas, this.sizeOf(this.pair[0].token), this.pair[0].scale)
+    } else if (this.layers && this.pair.every((pane) => this.has(pane))) {
+      this.layers.forEach((one, at) => {
+        const seen = lay(one.firstChild, this.sizeOf(this.pair[at].token), this.pair[at].scale)
+        if (!at) this.seen = seen
+      })
+      this.cover()
+    }
+    const percent = scale * 100
+    if (this.percent) {
+      this.percent.textContent = `${percent >= 10 ? Math.round(percent) : percent.toFixed(1)} %`
+      this.fitButton.setAttribute("aria-pressed", String(this.zoom.zoom === null))
+      this.trueButton.setAttribute("aria-pressed", String(this.zoom.zoom !== null && Math.abs(scale - 1) < 0.001))
+    }
+    this.stage.classList.toggle("movable", this.zoom.movable)
+  }
+
+  cover() {
+    if (this.mode === "flicker") {
+      this.layers.forEach((one, at) => (one.style.visibility = (at === 1) === this.second ? "visible" : "hidden"))
+      this.layers.forEach((one) => (one.style.clipPath = ""))
+      this.heads.forEach((one, at) => one.classList.toggle("off", (at === 1) !== this.second))
+      return
+    }
+    const left = Math.max(0, this.seen.x)
+    const right = Math.min(this.zoom.room.w, this.seen.x + this.seen.w)
+    const x = Math.round(left + this.share * (right - left))
+    this.layers[0].style.clipPath = `inset(0 ${Math.max(0, this.zoom.room.w - x)}px 0 0)`
+    this.layers[1].style.clipPath = `inset(0 0 0 ${x}px)`
+    this.handle.style.left = `${x}px`
+    const percent = Math.round(this.share * 100)
+    this.handle.setAttribute("aria-valuenow", String(percent))
+    this.handle.setAttribute("aria-valuetext", `${percent} % ${this.pair[0].letter}, ${100 - percent} % ${this.pair[1].letter}`)
+  }
+
+  slide(x, step) {
+    if (x !== null) {
+      const left = this.views[0].getBoundingClientRect().left + Math.max(0, this.seen.x)
+      const wide = Math.min(this.zoom.room.w, this.seen.x + this.seen.w) - Math.max(0, this.seen.x)
+      this.share = clamp((x - left) / wide, 0, 1)
+    } else {
+      this.share = clamp(Math.round((this.share + step) * 100) / 100, 0, 1)
+    }
+    this.cover()
+  }
+
+  // --- flicker ---
+
+  flip(second) {
+    this.second = second
+    this.marked = this.pairAt[second ? 1 : 0]
+    this.mark()
+    if (this.layers) this.cover()
+  }
+
+  time() {
+    clearInterval(this.timer)
+    if (this.mode !== "flicker" || !this.rate) return
+    this.timer = setInterval(() => {
+      if (!this.root.isConnected) clearInterval(this.timer)
+      else this.flip(!this.second)
+    }, 1000 / this.rate)
+  }
+
+  // --- what is compared ---
+
+  tokens() {
+    return this.panes.map((pane) => pane.token)
+  }
+
+  go(tokens) {
+    this.tell.trigger("go", tokens)
+  }
+
+  // The one that is kept, and the one whose place candidates take.
+  right() {
+    const runs = this.panes.filter((pane) => pane.run)
+    const [first, second] = this.pair
+    if (this.panes.length > 1 && second.run) return [first, second]
+    return [this.panes[0], runs[runs.length - 1] || this.panes[this.panes.length - 1]]
+  }
+
+  candidate(token) {
+    if (!token || this.tokens().includes(token)) return
+    const [first, second] = this.right()
+    if (first === second) this.go([...this.tokens(), token])
+    else this.go(this.tokens().map((one) => (one === second.token ? token : one)))
+  }
+
+  swap() {
+    if (this.panes.length < 2) return
+    const tokens = this.tokens()
+    const [first, second] = this.right().map((pane) => tokens.indexOf(pane.token))
+    ;[tokens[first], tokens[second]] = [tokens[second], tokens[first]]
+    this.go(tokens)
+  }
+
+  // --- the marked pane ---
+
+  mark(at) {
+    if (at !== undefined) this.marked = at
+    const token = this.panes[this.marked]?.token
+    this.heads.forEach((one) => one.classList.toggle("marked", one.dataset.token === token))
+  }
+
+  toggleHelp() {
+    this.help.hidden = !this.help.hidden
+    this.bar.querySelector("[data-role=help]").setAttribute("aria-pressed", String(!this.help.hidden))
+  }
+
+  listen() {
+    let since = 0
+    const typing = (target) => target.closest?.("input, textarea, select, [contenteditable=true]")
+    const onKey = (event) => {
+      if (!this.root.isConnected) return document.removeEventListener("keydown", onKey)
+      const target = event.composedPath()[0]
+      if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey || typing(target)) return
+      if ((event.key === " " || event.key === "Enter") && target.closest?.("button, a, summary, [role=button]")) return
+      if (event.key === " ") {
+        event.preventDefault()
+        if (event.repeat || this.panes.length < 2) return
+        if (this.mode !== "flicker") return this.change({ mode: "flicker", second: false })
+        since = performance.now()
+        return this.flip(!this.second)
+      }
+      if (!this.key(event)) return
+      event.preventDefault()
+      event.stopPropagation()
+    }
+    const onUp = (event) => {
+      if (!this.root.isConnected) return document.removeEventListener("keyup", onUp)
+      if (event.key !== " " || !since || this.mode !== "flicker") return
+      if (performance.now() - since > 350) this.flip(!this.second)
+      since = 0
+    }
+    document.addEventListener("keydown", onKey)
+    document.addEventListener("keyup", onUp)
+  }
+
+  // Whether a key meant something here.
+  key(event) {
+    const moves = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }
+    if (event.key in moves) {
+      const [x, y] = moves[event.key]
+      if (this.zoom.movable) this.zoom.by(x * this.zoom.room.w * 0.1, y * this.zoom.room.h * 0.1)
+      else if (x && this.mode === "slider") this.slide(null, -x * (event.shiftKey ? 0.1 : 0.01))
+      else if (x && this.mode === "side") this.views[clamp(this.marked - x, 0, this.panes.length - 1)].focus({ preventScroll: true })
+      else return false
+      return true
+    }
+    const marked = this.panes[this.marked]
+    const acts = {
+      z: () => this.zoom.toggle(),
+      0: () => this.zoom.to(null),
+      escape: () => this.zoom.to(null),
+      "+": () => this.zoom.step(1),
+      "=": () => this.zoom.step(1),
+      "-": () => this.zoom.step(-1),
+      m: () => this.panes.length > 1 && this.change({ mode: MODES[(MODES.findIndex(([mode]) => mode === this.mode) + 1) % MODES.length][0] }),
+      s: () => this.swap(),
+      n: () => this.candidate(this.data.next),
+      b: () => this.candidate(this.data.previous),
+      g: () => this.tell.trigger("leave", true),
+      enter: () => marked?.run && this.tell.trigger("open", marked.run),
+      e: () => marked?.run && this.tell.trigger("open", marked.run),
+      "?": () => this.toggleHelp(),
+    }
+    const act = acts[event.key.toLowerCase()]
+    if (act) act()
+    return Boolean(act)
+  }
+}
+
+export default function (component) {
+  const { data, parentElement, setStateValue, setTriggerValue } = component
+  const root = parentElement.querySelector(".root")
+  if (!root.comparison) root.comparison = new Comparison(root)
+  root.comparison.show(data, { state: setStateValue, trigger: setTriggerValue })
+}
