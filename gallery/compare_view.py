@@ -1,0 +1,306 @@
+"""What is compared: the runs that the URL names, their pictures beside content and style, and how they differ. No streamlit import."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from db import queries
+from db.models import Run
+from db.queries import PARAMETERS, Result
+from gallery.crops import LARGEST_WHOLE, Crop
+from gallery.routes import original_url
+from gallery.run_view import NO_PICTURE
+from gallery.wording import YARDSTICK_LABELS, alternative, caption, counted, label, number, shown
+from sweep.combination import RunSettings
+from sweep.transfer.yardstick_names import GROUPS, MAIN_PROTOCOL, NAMES, PROTOCOLS, RISING, YARDSTICKS
+
+MODES = ("side", "slider", "flicker", "difference")
+MOST_RUNS = 4
+INPUTS = ("content", "style")
+LETTERS = "ABCDEF"
+_SHORT = len("r1-") + 12
+_MOST_NAMED = 20
+_SMALLEST_STYLE = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the URL asks for: run keys or beginnings of them, 'content' and 'style'; how it is shown; the places of the pair."""
+
+    ids: tuple[str, ...] = ()
+    mode: str = MODES[0]
+    pair: tuple[int, int] = (0, 1)
+
+
+def read_request(params: Mapping[str, Sequence[str]]) -> Request:
+    """From query parameters; anything that makes no sense is passed over."""
+    words = [word.strip()[:64] for text in params.get("ids", ()) for word in text[:2000].split(",")]
+    mode = next((mode for mode in params.get("mode", ()) if mode in MODES), MODES[0])
+    pair = next((text for text in params.get("pair", ()) if len(text) == 2 and text[0] != text[1] and set(text) <= set(LETTERS)), "AB")
+    return Request(ids=tuple(word for word in words if word)[:_MOST_NAMED], mode=mode, pair=(LETTERS.index(pair[0]), LETTERS.index(pair[1])))
+
+
+def shown_params(mode: str, pair: Sequence[int]) -> dict[str, str]:
+    """How it is shown as query parameters; what goes without saying stands in no URL."""
+    params = {"mode": mode} if mode != MODES[0] else {}
+    letters = "".join(LETTERS[place] for place in pair)
+    return params | ({"pair": letters} if letters != "AB" else {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pane:
+    """One picture on the stage. scale: pixels of the frame (the largest picture's) for one of its own; none: why there is no picture."""
+
+    token: str
+    letter: str
+    name: str
+    note: str
+    alt: str = ""
+    src: str | None = None
+    none: str = ""
+    w: int = 3
+    h: int = 2
+    scale: float = 1.0
+    colour: str | None = None
+    original: str | None = None
+    run: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """The runs by first mention, and all panes in the order of the URL. remarks: what the URL asked for in vain."""
+
+    runs: tuple[Result, ...]
+    panes: tuple[Pane, ...]
+    remarks: tuple[str, ...]
+
+    @property
+    def letters(self) -> tuple[str, ...]:
+        """Of the runs."""
+        of = {pane.run: pane.letter for pane in self.panes}
+        return tuple(of[run.run_key] for run in self.runs)
+
+    @property
+    def differing(self) -> tuple[str, ...]:
+        """The parameters in which the runs differ, in the order people read them."""
+        return differing(self.runs)
+
+
+def differing(runs: Sequence[Result]) -> tuple[str, ...]:
+    """The parameters that are not the same for all."""
+    return tuple(name for name in PARAMETERS if len({run.parameters[name] for run in runs}) > 1)
+
+
+def read_compared(connection: Connection, request: Request, sweeps: Sequence[str]) -> Compared:
+    """Read what is compared. Of a run that several combinations share, the one from these sweeps if there is one."""
+    remarks: list[str] = []
+    runs: dict[str, Result] = {}
+    order: list[str] = []
+    for word in request.ids:
+        if word in INPUTS:
+            order += [word] if word not in order else []
+            continue
+        key, remark = run_named(connection, word)
+        if key in runs:
+            remark = f"The run {word} is named twice; it is shown once."
+        elif key and len(runs) == MOST_RUNS:
+            remark = f"At most {MOST_RUNS} runs are compared at once; {word} is left out."
+        elif key:
+            runs[key] = _combination(connection, key, sweeps)
+            order.append(key)
+        if remark:
+            remarks.append(remark)
+    if not runs:
+        order = []
+    return Compared(runs=tuple(runs.values()), panes=_panes(connection, order, runs), remarks=tuple(remarks))
+
+
+def run_named(connection: Connection, text: str) -> tuple[str | None, str]:
+    """(the run key that begins so, '') or (None, why not); 'r1-' may be left out."""
+    beginning = text if text.startswith("r1-") else f"r1-{text}"
+    within = (Run.run_key >= beginning, Run.run_key < f"{beginning}~")
+    keys = connection.execute(select(Run.run_key).where(*within).order_by(Run.run_key).limit(2)).scalars().all()
+    if len(keys) == 1 or beginning in keys:
+        return keys[0], ""
+    if keys:
+        return None, f"Several runs begin with {text}; give more of the key."
+    return None, f"There is no run {text} in this workspace."
+
+
+def shortened(connection: Connection, keys: Sequence[str]) -> list[str]:
+    """Beginnings that name just these runs, for URLs; 'content' and 'style' stay as they are."""
+    short = []
+    for key in keys:
+        found, _ = run_named(connection, key[:_SHORT]) if key not in INPUTS else (None, "")
+        short.append(key[:_SHORT] if found == key else key)
+    return short
+
+
+def _combination(connection: Connection, run_key: str, sweeps: Sequence[str]) -> Result:
+    shared = queries.results(connection, Run.run_key == run_key, limit=200)
+    return next((one for one in shared if one.sweep in sweeps), shared[0])
+
+
+# --- panes ------------------------------------------------------------------------------------------------------------
+
+
+def _panes(connection: Connection, order: Sequence[str], runs: Mapping[str, Result]) -> tuple[Pane, ...]:
+    names = differing(list(runs.values())) or ("content", "style", "beta")
+    first = next((run for run in runs.values() if run.width), next(iter(runs.values()), None))
+    panes = []
+    for letter, token in zip(LETTERS, order, strict=False):
+        if token in runs:
+            pane = _run_pane(connection, runs[token], names)
+        else:
+            assert first is not None  # without a run there is no order
+            pane = _input_pane(connection, token, first)
+        panes.append(replace(pane, letter=letter))
+    return tuple(_framed(panes))
+
+
+def _framed(panes: Sequence[Pane]) -> list[Pane]:
+    """All at the size of the largest run; content and style at what is one pixel of their own run to it."""
+    sides = {pane.token: max(pane.w, pane.h) for pane in panes if pane.run and pane.src}
+    largest = max(sides.values(), default=1)
+    first = next(iter(sides.values()), largest)
+    framed = []
+    for pane in panes:
+        scale = largest / (sides.get(pane.token, first) if pane.src else largest)
+        note = f"{pane.note} · shown × {number(scale, 3)}" if scale > 1 else pane.note
+        framed.append(replace(pane, scale=scale, note=note))
+    return framed
+
+
+def _run_pane(connection: Connection, run: Result, names: Sequence[str]) -> Pane:
+    pane = Pane(
+        token=run.run_key, letter="", name=caption(run.parameters, names), note=NO_PICTURE[run.state], none=NO_PICTURE[run.state],
+        alt=alternative(run.parameters), run=run.run_key,
+    )  # fmt: skip
+    if run.state == "done" and run.image and run.width and run.height:
+        url = original_url(run.image, run.image_format)
+        note = f"{run.width} × {run.height} px"
+        return replace(pane, src=url, original=url, note=note, none="", w=run.width, h=run.height, colour=run.mean_colour)
+    if run.state == "diverged" and (kept := queries.snapshots(connection, run.run_key)):
+        step, sha256, _ = kept[-1]
+        if (row := queries.image(connection, sha256)) is not None:
+            url = original_url(sha256, row["format"])
+            note = f"Diverged: the last picture kept, at step {step:,}"
+            return replace(pane, src=url, original=url, note=note, none="", w=row["width"], h=row["height"], colour=row["mean_colour"])
+    return pane
+
+
+def _input_pane(connection: Connection, which: str, run: Result) -> Pane:
+    """The content, or the style of the greatest share, at the size at which the run saw it."""
+    settings = RunSettings.from_canonical(run.settings)
+    sha256, part = settings.content, ""
+    if which == "style":
+        sha256, share = max(settings.style, key=lambda pair: pair[1])
+        part = f" · {share:.0%} of the style" if len(settings.style) > 1 else ""
+    row = queries.image(connection, sha256)
+    name = run.parameters[which] if not part else str((row or {}).get("original_name") or sha256[:12])
+    pane = Pane(token=which, letter="", name=f"{label(which)}: {name}", note="", alt=f"{label(which)} image {name}", none="Not in this workspace")
+    if row is None:
+        return pane
+    w, h = seen_size(run, which, (row["width"], row["height"]))
+    src = Crop(sha256, max(w, h)).url() if max(w, h) <= LARGEST_WHOLE else original_url(sha256, row["format"])
+    return replace(
+        pane, src=src, original=original_url(sha256, row["format"]), none="", w=w, h=h, colour=row["mean_colour"],
+        note=f"{w} × {h} px, as the run saw it{part}",
+    )  # fmt: skip
+
+
+def seen_size(run: Result, which: str, own: tuple[int, int]) -> tuple[int, int]:
+    """(width, height) at which a run saw its content or style. own: the file's."""
+    settings = RunSettings.from_canonical(run.settings).settings
+    side = max(run.width, run.height) if run.width and run.height else settings.size
+    if which == "style" and settings.style_scale != 1:
+        least = -(-_SMALLEST_STYLE * max(own) // min(own))
+        side = max(round(side * settings.style_scale), least)
+    longest = max(own)
+    if longest <= side:
+        return own
+    return max(1, round(own[0] * side / longest)), max(1, round(own[1] * side / longest))
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One row of a table with a cell for each run; best: which of them are the better ones."""
+
+    name: str
+    cells: tuple[str, ...]
+    hint: str = ""
+    best: tuple[bool, ...] = ()
+
+
+def parameter_lines(runs: Sequence[Result]) -> list[Line]:
+    """What differs."""
+    return [Line(name=label(name), cells=tuple(shown(name, run.parameters[name]) for run in runs)) for name in differing(runs)]
+
+
+def equal_words(runs: Sequence[Result]) -> str:
+    """'The other 27 parameters are equal: content cat.jpg, ...'; what is left to the recipe is only counted."""
+    apart = differing(runs)
+    same = [name for name in PARAMETERS if name not in apart]
+    given = [name for name in same if runs[0].parameters[name] is not None]
+    told = ", ".join(f"{label(name).lower() if name != 'tv' else label(name)} {shown(name, runs[0].parameters[name])}" for name in given)
+    left = len(same) - len(given)
+    rest = f"; {counted(left, 'number')} left to the recipe" if left else ""
+    begin = f"The other {len(same)} parameters" if apart else f"All {len(same)} parameters"
+    return f"{begin} are equal: {told}{rest}."
+
+
+def yardstick_lines(runs: Sequence[Result]) -> list[tuple[str, list[Line]]]:
+    """(heading, rows): the main ones first, then all others that were measured, by what they look at."""
+    tables = [("", [_yardstick_line(name, runs) for name in NAMES])]
+    for group, heading in GROUPS.items():
+        lines = [
+            _yardstick_line(one.name, runs)
+            for one in YARDSTICKS
+            if one.group == group and one.name not in NAMES and any(run.yardsticks[one.name] is not None for run in runs)
+        ]
+        if lines:
+            tables.append((heading, lines))
+    return tables
+
+
+def _yardstick_line(name: str, runs: Sequence[Result]) -> Line:
+    values = [run.yardsticks[name] for run in runs]
+    meaning = next(one.meaning for one in YARDSTICKS if one.name == name)
+    return Line(name=YARDSTICK_LABELS[name], cells=tuple(number(value, 3) for value in values), hint=meaning, best=best_of(name, runs))
+
+
+def best_of(name: str, runs: Sequence[Result]) -> tuple[bool, ...]:
+    """The better ones by the yardstick's direction; none where all are level, fewer than two were measured or protocols differ."""
+    values = [run.yardsticks[name] for run in runs]
+    known = [value for value in values if value is not None]
+    apart = PROTOCOLS[name] == MAIN_PROTOCOL and len({run.protocol for run in runs if run.yardsticks[name] is not None}) > 1
+    if name not in RISING or len(known) < 2 or len({number(value, 3) for value in known}) < 2 or apart:
+        return (False,) * len(runs)
+    best = max(known) if RISING[name] else min(known)
+    return tuple(value is not None and number(value, 3) == number(best, 3) for value in values)
+
+
+def curves_of(connection: Connection, compared: Compared) -> dict[str, list[Mapping[str, Any]]]:
+    """Letter -> loss curve, for the runs that have one."""
+    found = {letter: queries.loss_curve(connection, run.run_key) for letter, run in zip(compared.letters, compared.runs, strict=True)}
+    return {letter: points for letter, points in found.items() if points}
+
+
+LOSSES_APART = ("content", "style", "layers", "network", "size", "style_scale", "colors", "loss", "style_loss", "pooling", "padding")
+"""Parameters that change what a loss measures."""
+
+
+def curve_words(runs: Sequence[Result]) -> str:
+    """What may be read from the curves, and what not."""
+    apart = [label(name).lower() for name in differing(runs) if name in LOSSES_APART]
+    words = "Losses are unweighted: alpha and beta are not in them."
+    if apart:
+        return f"{words} The runs differ in {', '.join(apart)}, so heights cannot be compared between them, only how each went."
+    return f"{words} They tell how each run went; lower is not a better picture."
+
+
