@@ -7,13 +7,15 @@ from typing import Any
 from sqlalchemy import Connection
 
 from db import browse, queries
-from db.browse import Neighbours, View
 from db.queries import Result
 from gallery.components.pictures import Shown
 from gallery.export.recipe import pictures_of, recipe_of
 from gallery.export.spec import rerun_spec
 from gallery.filters import FilterSpec
+from gallery.opened import Neighbours, neighbours, opened_as, opened_view
+from gallery.reading import reading
 from gallery.routes import original_url, thumbnail_url
+from gallery.view import View
 from gallery.wording import alternative
 from sweep.combination import RunSettings, Weights
 from sweep.errors import InputError
@@ -48,24 +50,29 @@ class RunView:
     driven: bool
 
 
-def read_run(connection: Connection, text: str, spec: FilterSpec) -> RunView:
-    """Read a run by its key, or by an unambiguous beginning of it, with its neighbours in a view.
+def read_run(text: str) -> RunView:
+    """Read a run by its key, or by an unambiguous beginning of it, with its neighbours in the URL's view.
 
     Without a view, or where the view does not hold it, the neighbours are those of its own sweep in the order of the plan.
 
     Raises:
         NoSuchRun: there is none, or several begin so.
     """
-    try:
-        result = queries.find_result(connection, text)
-    except InputError as error:
-        raise NoSuchRun(*error.args) from error
+    with reading() as connection:
+        try:
+            result = queries.find_result(connection, text)
+        except InputError as error:
+            raise NoSuchRun(*error.args) from error
+        opened = opened_view(own=("id",))
+        beside = neighbours(connection, opened, result.run_key)
+        if beside is None:
+            opened = opened_as(FilterSpec(view=View(sweeps=(result.sweep,), sort="plan")))
+            beside = neighbours(connection, opened, result.run_key)
+        return _read(connection, result, opened.spec, beside)
+
+
+def _read(connection: Connection, result: Result, spec: FilterSpec, beside: Neighbours | None) -> RunView:
     shared = browse.sharing(connection, result.run_key)
-    asof = browse.newest_seq(connection)
-    beside = browse.neighbours(connection, spec.view, asof, result.run_key) if spec.view.sweeps else None
-    if beside is None:
-        spec = FilterSpec(view=View(sweeps=(result.sweep,), sort="plan"))
-        beside = browse.neighbours(connection, spec.view, asof, result.run_key)
     mine = [one for one in shared if one.sweep in spec.view.sweeps]
     snapshots = queries.snapshots(connection, result.run_key)
     wanted = {*RunSettings.from_canonical(result.settings).pictures(), *(sha256 for _, sha256, _ in snapshots)}

@@ -13,6 +13,7 @@ from typing import Any
 import streamlit as st
 
 from gallery.reading import WORKSPACE_VARIABLE
+from gallery.review_route import review_routes
 from gallery.routes import picture_routes
 from sweep.errors import SurroundingsError
 
@@ -33,8 +34,9 @@ def serve(workspace_folder: Path, port: int = 8501) -> None:
 
 
 def application(folder: Path, port: int) -> st.App:
-    """The ASGI application: Streamlit's own routes, and ours for pictures."""
-    return st.App(_HERE / "app.py", routes=picture_routes(folder), lifespan=_announce(port))
+    """The ASGI application: Streamlit's own routes, and ours for pictures and reviews."""
+    routes = [*picture_routes(folder), *review_routes(folder, settings()["server.allowedHosts"])]
+    return st.App(_HERE / "app.py", routes=routes, lifespan=_announce(port))
 
 
 def settings() -> dict[str, Any]:

@@ -10,9 +10,8 @@ from gallery.charts import loss_chart
 from gallery.components.facts import Fact, facts
 from gallery.components.filmstrip import filmstrip
 from gallery.components.pictures import pictures
-from gallery.filters import FilterSpec
 from gallery.links import url_params
-from gallery.reading import calm, command, reading
+from gallery.reading import calm, command
 from gallery.routes import original_url
 from gallery.run_view import NoSuchRun, RunView, film, input_pictures, main_picture, read_run, recipe_yaml
 from gallery.wording import STATE_LABELS, age, duration, label, number, plain, shown
@@ -28,27 +27,24 @@ def page() -> None:
         st.info("No run is chosen. Open one from the gallery.")
         st.page_link("app_pages/gallery.py", label="To the gallery", icon=":material/arrow_back:")
         return
-    spec = FilterSpec.from_params(params)
     try:
-        with reading() as connection:
-            run = read_run(connection, wanted, spec)
+        run = read_run(wanted)
     except NoSuchRun as error:
         st.info(plain(str(error)[:1].upper() + str(error)[1:300]))
         st.page_link("app_pages/gallery.py", label="To the gallery", icon=":material/arrow_back:")
         return
     way(run)
     if run.result.state in ("queued", "running"):
-        unfinished(wanted, spec)
+        unfinished(wanted)
     else:
         body(run)
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
-def unfinished(wanted: str, spec: FilterSpec) -> None:
+def unfinished(wanted: str) -> None:
     """A run on its way, drawn anew every few seconds until it ends."""
     with calm():
-        with reading() as connection:
-            run = read_run(connection, wanted, spec)
+        run = read_run(wanted)
         if run.result.state not in ("queued", "running"):
             st.rerun(scope="app")
         body(run)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.browse import NUMBERS, SORTS, Choice, Range, View
+from gallery.view import FLAGS, NUMBERS, SORTS, SWEEP, Choice, Range, View
 from db.models import RUN_STATES
 from db.queries import PARAMETERS, RECIPES_OWN
 from gallery.filters import PER_PAGE, FilterSpec, canonical_choices, read_choice, token

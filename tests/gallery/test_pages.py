@@ -18,7 +18,7 @@ from streamlit.testing.v1.element_tree import Block
 import db.engine
 import gallery.reading
 from db import queries
-from db.browse import View
+from gallery.view import View
 from db.drivers import become_driver, resign
 from db.housekeeping import archive
 from db.store import Store
