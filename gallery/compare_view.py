@@ -1,8 +1,7 @@
-"""What is compared: the runs that the URL names, their pictures beside content and style, and how they differ. No streamlit import."""
+"""What is compared: the runs that the URL names, their pictures beside content and style. No streamlit import."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -12,9 +11,8 @@ from db.queries import PARAMETERS, Result
 from gallery.crops import LARGEST_WHOLE, Crop
 from gallery.routes import original_url
 from gallery.run_view import NO_PICTURE
-from gallery.wording import YARDSTICK_LABELS, alternative, caption, counted, label, number, shown
+from gallery.wording import alternative, caption, label, number
 from sweep.combination import RunSettings
-from sweep.transfer.yardstick_names import GROUPS, MAIN_PROTOCOL, NAMES, PROTOCOLS, RISING, YARDSTICKS
 
 MODES = ("side", "slider", "flicker", "difference")
 MOST_RUNS = 4
@@ -39,7 +37,9 @@ def read_request(params: Mapping[str, Sequence[str]]) -> Request:
     words = [word.strip()[:64] for text in params.get("ids", ()) for word in text[:2000].split(",")]
     mode = next((mode for mode in params.get("mode", ()) if mode in MODES), MODES[0])
     pair = next((text for text in params.get("pair", ()) if len(text) == 2 and text[0] != text[1] and set(text) <= set(LETTERS)), "AB")
-    return Request(ids=tuple(word for word in words if word)[:_MOST_NAMED], mode=mode, pair=(LETTERS.index(pair[0]), LETTERS.index(pair[1])))
+    return Request(
+        ids=tuple(word for word in words if word)[:_MOST_NAMED], mode=mode, pair=(LETTERS.index(pair[0]), LETTERS.index(pair[1]))
+    )
 
 
 def shown_params(mode: str, pair: Sequence[int]) -> dict[str, str]:
@@ -168,7 +168,7 @@ def _framed(panes: Sequence[Pane]) -> list[Pane]:
     framed = []
     for pane in panes:
         scale = largest / (sides.get(pane.token, first) if pane.src else largest)
-        note = f"{pane.note} · shown × {number(scale, 3)}" if scale > 1 else pane.note
+        note = f"{pane.note} · enlarged {number(scale, 3)} times" if scale > 1 else pane.note
         framed.append(replace(pane, scale=scale, note=note))
     return framed
 
@@ -180,7 +180,7 @@ def _run_pane(connection: Connection, run: Result, names: Sequence[str]) -> Pane
     )  # fmt: skip
     if run.state == "done" and run.image and run.width and run.height:
         url = original_url(run.image, run.image_format)
-        note = f"{run.width} × {run.height} px"
+        note = f"{run.width} x {run.height} px"
         return replace(pane, src=url, original=url, note=note, none="", w=run.width, h=run.height, colour=run.mean_colour)
     if run.state == "diverged" and (kept := queries.snapshots(connection, run.run_key)):
         step, sha256, _ = kept[-1]
@@ -200,14 +200,16 @@ def _input_pane(connection: Connection, which: str, run: Result) -> Pane:
         part = f" · {share:.0%} of the style" if len(settings.style) > 1 else ""
     row = queries.image(connection, sha256)
     name = run.parameters[which] if not part else str((row or {}).get("original_name") or sha256[:12])
-    pane = Pane(token=which, letter="", name=f"{label(which)}: {name}", note="", alt=f"{label(which)} image {name}", none="Not in this workspace")
+    pane = Pane(
+        token=which, letter="", name=f"{label(which)}: {name}", note="", alt=f"{label(which)} image {name}", none="Not in this workspace"
+    )
     if row is None:
         return pane
     w, h = seen_size(run, which, (row["width"], row["height"]))
     src = Crop(sha256, max(w, h)).url() if max(w, h) <= LARGEST_WHOLE else original_url(sha256, row["format"])
     return replace(
         pane, src=src, original=original_url(sha256, row["format"]), none="", w=w, h=h, colour=row["mean_colour"],
-        note=f"{w} × {h} px, as the run saw it{part}",
+        note=f"{w} x {h} px, as the run saw it{part}",
     )  # fmt: skip
 
 
@@ -222,85 +224,3 @@ def seen_size(run: Result, which: str, own: tuple[int, int]) -> tuple[int, int]:
     if longest <= side:
         return own
     return max(1, round(own[0] * side / longest)), max(1, round(own[1] * side / longest))
-
-
-# --- tables -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """One row of a table with a cell for each run; best: which of them are the better ones."""
-
-    name: str
-    cells: tuple[str, ...]
-    hint: str = ""
-    best: tuple[bool, ...] = ()
-
-
-def parameter_lines(runs: Sequence[Result]) -> list[Line]:
-    """What differs."""
-    return [Line(name=label(name), cells=tuple(shown(name, run.parameters[name]) for run in runs)) for name in differing(runs)]
-
-
-def equal_words(runs: Sequence[Result]) -> str:
-    """'The other 27 parameters are equal: content cat.jpg, ...'; what is left to the recipe is only counted."""
-    apart = differing(runs)
-    same = [name for name in PARAMETERS if name not in apart]
-    given = [name for name in same if runs[0].parameters[name] is not None]
-    told = ", ".join(f"{label(name).lower() if name != 'tv' else label(name)} {shown(name, runs[0].parameters[name])}" for name in given)
-    left = len(same) - len(given)
-    rest = f"; {counted(left, 'number')} left to the recipe" if left else ""
-    begin = f"The other {len(same)} parameters" if apart else f"All {len(same)} parameters"
-    return f"{begin} are equal: {told}{rest}."
-
-
-def yardstick_lines(runs: Sequence[Result]) -> list[tuple[str, list[Line]]]:
-    """(heading, rows): the main ones first, then all others that were measured, by what they look at."""
-    tables = [("", [_yardstick_line(name, runs) for name in NAMES])]
-    for group, heading in GROUPS.items():
-        lines = [
-            _yardstick_line(one.name, runs)
-            for one in YARDSTICKS
-            if one.group == group and one.name not in NAMES and any(run.yardsticks[one.name] is not None for run in runs)
-        ]
-        if lines:
-            tables.append((heading, lines))
-    return tables
-
-
-def _yardstick_line(name: str, runs: Sequence[Result]) -> Line:
-    values = [run.yardsticks[name] for run in runs]
-    meaning = next(one.meaning for one in YARDSTICKS if one.name == name)
-    return Line(name=YARDSTICK_LABELS[name], cells=tuple(number(value, 3) for value in values), hint=meaning, best=best_of(name, runs))
-
-
-def best_of(name: str, runs: Sequence[Result]) -> tuple[bool, ...]:
-    """The better ones by the yardstick's direction; none where all are level, fewer than two were measured or protocols differ."""
-    values = [run.yardsticks[name] for run in runs]
-    known = [value for value in values if value is not None]
-    apart = PROTOCOLS[name] == MAIN_PROTOCOL and len({run.protocol for run in runs if run.yardsticks[name] is not None}) > 1
-    if name not in RISING or len(known) < 2 or len({number(value, 3) for value in known}) < 2 or apart:
-        return (False,) * len(runs)
-    best = max(known) if RISING[name] else min(known)
-    return tuple(value is not None and number(value, 3) == number(best, 3) for value in values)
-
-
-def curves_of(connection: Connection, compared: Compared) -> dict[str, list[Mapping[str, Any]]]:
-    """Letter -> loss curve, for the runs that have one."""
-    found = {letter: queries.loss_curve(connection, run.run_key) for letter, run in zip(compared.letters, compared.runs, strict=True)}
-    return {letter: points for letter, points in found.items() if points}
-
-
-LOSSES_APART = ("content", "style", "layers", "network", "size", "style_scale", "colors", "loss", "style_loss", "pooling", "padding")
-"""Parameters that change what a loss measures."""
-
-
-def curve_words(runs: Sequence[Result]) -> str:
-    """What may be read from the curves, and what not."""
-    apart = [label(name).lower() for name in differing(runs) if name in LOSSES_APART]
-    words = "Losses are unweighted: alpha and beta are not in them."
-    if apart:
-        return f"{words} The runs differ in {', '.join(apart)}, so heights cannot be compared between them, only how each went."
-    return f"{words} They tell how each run went; lower is not a better picture."
-
-

@@ -1,6 +1,6 @@
-// data: {panes: [{token, letter, name, note, alt, src, none, w, h, colour, href, original, run, flag, stars}], mode, pair, told,
-//        next, previous, gallery, strip: [{token, src, alt, name, w, h, colour, here}], limit, person}
-// Tells Python: state "shown" {mode, pair, told}; triggers "go" [tokens], "open" a run key, "leave" (to the gallery).
+// data: {panes: [{token, letter, name, note, alt, src, none, w, h, scale, colour, original, run}], mode, pair, told, next, previous,
+//        place, strip: [{token, src, full, alt, name, w, h, colour, here}], limit}
+// Tells Python: state "shown" {mode, pair, told}; trigger "ask" {kind, ids}: go (other panes), open (a run's page), leave (to the gallery).
 
 const GAP = 8
 const HEAD = 46
@@ -167,7 +167,8 @@ class Comparison {
 
   head(pane) {
     const made = heading(pane, {
-      open: (one) => this.tell.trigger("open", one.run),
+      href: (one) => `run?id=${one.run}${this.data.view ? `&${this.data.view}` : ""}`,
+      open: (one) => this.ask("open", [one.run]),
       remove: (one) => this.go(this.tokens().filter((token) => token !== one.token)),
     })
     this.heads.push(made)
@@ -443,8 +444,12 @@ class Comparison {
     return this.panes.map((pane) => pane.token)
   }
 
+  ask(kind, ids) {
+    this.tell.trigger("ask", { kind, ids })
+  }
+
   go(tokens) {
-    this.tell.trigger("go", tokens)
+    this.ask("go", tokens)
   }
 
   // The one that is kept, and the one whose place candidates take.
@@ -535,9 +540,9 @@ class Comparison {
       s: () => this.swap(),
       n: () => this.candidate(this.data.next),
       b: () => this.candidate(this.data.previous),
-      g: () => this.tell.trigger("leave", true),
-      enter: () => marked?.run && this.tell.trigger("open", marked.run),
-      e: () => marked?.run && this.tell.trigger("open", marked.run),
+      g: () => this.ask("leave", []),
+      enter: () => marked?.run && this.ask("open", [marked.run]),
+      e: () => marked?.run && this.ask("open", [marked.run]),
       "?": () => this.toggleHelp(),
     }
     const act = acts[event.key.toLowerCase()]

@@ -34,10 +34,10 @@ function heading(pane, act) {
   const head = element("div", "head")
   head.dataset.token = pane.token
   const text = element("span", "text")
-  const name = element(pane.href ? "a" : "span", "name", pane.name)
+  const name = element(pane.run ? "a" : "span", "name", pane.name)
   name.title = pane.name
-  if (pane.href) {
-    name.href = pane.href
+  if (pane.run) {
+    name.href = act.href(pane)
     name.onclick = (event) => follow(event, () => act.open(pane))
   }
   text.append(name, element("span", "note faint", pane.note))
@@ -147,7 +147,7 @@ function difference(both, gain) {
 
 function differenceWords(found, both, pair) {
   const [first, second] = pair
-  const scaled = both.scaled ? ` ${second.letter} was scaled to the ${both.size[0]} \u00d7 ${both.size[1]} pixels of ${first.letter} for this.` : ""
+  const scaled = both.scaled ? ` ${second.letter} was scaled to the ${both.size[0]} x ${both.size[1]} pixels of ${first.letter} for this.` : ""
   if (!found.most) return `${first.letter} and ${second.letter} are equal, pixel for pixel.${scaled}`
   const share = found.share * 100
   const percent = share === 0 || share >= 1 ? share.toFixed(0) : "under 1"
