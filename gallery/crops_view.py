@@ -21,7 +21,8 @@ from sweep.combination import RunSettings
 SMALLEST, LARGEST, USUAL = 96, 384, 192
 STEP = 32
 """The sizes that a region can have are 32 pixels apart."""
-MOST_INPUTS = 12
+MOST_STYLES = 4
+"""Of a blend, those of the greatest shares."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,6 @@ class Cut:
     token: str
     sha256: str
     name: str
-    note: str
     alt: str
     w: int
     h: int
@@ -80,71 +80,91 @@ class Cut:
 
     def item(self) -> dict[str, Any]:
         """As the script takes it; it adds the region to `crop`."""
-        same = {name: getattr(self, name) for name in ("token", "name", "note", "alt", "w", "h", "whole", "colour", "run")}
+        same = {name: getattr(self, name) for name in ("token", "name", "alt", "w", "h", "whole", "colour", "run")}
         return same | {"crop": Crop(self.sha256).url(), "long": self.long}
 
 
 @dataclass(frozen=True, kw_only=True)
-class CropsPage:
-    """A page of a view's pictures, with the contents and styles that they were made from. sizes: (width, height) of the results here."""
+class Group:
+    """The results of one content and style that were made at one size, beside what they were made from."""
 
+    name: str
     inputs: tuple[Cut, ...]
     results: tuple[Cut, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CropsPage:
+    """A page of a view's pictures. first: how many come before it."""
+
+    groups: tuple[Group, ...]
     page: int
     pages: int
     total: int
     first: int
-    left_out: int = 0
 
     @property
-    def sizes(self) -> tuple[tuple[int, int], ...]:
-        """Of the results, each once."""
-        return tuple(dict.fromkeys((one.w, one.h) for one in self.results))
+    def sizes(self) -> set[tuple[int, int]]:
+        """(width, height) of the results here."""
+        return {(one.w, one.h) for group in self.groups for one in group.results}
 
     def showing(self) -> str:
-        """'1-48 of 312 pictures'."""
-        return f"{self.first + 1:,}-{self.first + len(self.results):,} of {counted(self.total, 'picture')}"
+        """'Showing 1-48 of 312 pictures'."""
+        here = sum(len(group.results) for group in self.groups)
+        return f"Showing {self.first + 1:,}-{self.first + here:,} of {counted(self.total, 'picture')}"
 
 
 def read_crops(connection: Connection, opened: Opened) -> CropsPage:
-    """The page that the view has open, of the runs with a picture; one beyond the last is the last."""
+    """The page that the view has open, of the runs with a picture; one beyond the last is the last.
+
+    In the order of the view, but what belongs to one content and style stands together: strokes are compared with theirs.
+    """
     places = places_with_pictures(opened)
     per_page = opened.spec.per_page
     pages = max(1, -(-len(places) // per_page))
     page = min(opened.spec.page, pages)
     first = (page - 1) * per_page
     tiles = tiles_at(connection, opened.look, opened.selected, places[first : first + per_page].tolist(), opened.spec.view.group)
-    results = [tile.result for tile in tiles if tile.result.image and tile.result.width and tile.result.height]
-    inputs = _inputs(connection, results)
-    return CropsPage(
-        inputs=tuple(inputs[:MOST_INPUTS]), results=tuple(_result(one, opened.selected.varying) for one in results), page=page, pages=pages,
-        total=len(places), first=first, left_out=max(0, len(inputs) - MOST_INPUTS),
-    )  # fmt: skip
+    together: dict[tuple[Any, ...], list[Result]] = {}
+    for run in (tile.result for tile in tiles):
+        if run.image and run.width and run.height:
+            key = (run.content_sha256, run.parameters["style"], run.style_sha256, run.width, run.height, run.parameters["style_scale"])
+            together.setdefault(key, []).append(run)
+    varying = [name for name in opened.selected.varying if name not in ("content", "style", "size")] or ["beta"]
+    rows = _Rows(connection)
+    groups = tuple(_group(rows, runs, varying) for runs in together.values())
+    return CropsPage(groups=groups, page=page, pages=pages, total=len(places), first=first)
+
+
+class _Rows:
+    """Rows of the image table, each read once."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._rows: dict[str, Mapping[str, Any] | None] = {}
+
+    def __getitem__(self, sha256: str) -> Mapping[str, Any] | None:
+        if sha256 not in self._rows:
+            self._rows[sha256] = queries.image(self._connection, sha256)
+        return self._rows[sha256]
+
+
+def _group(rows: _Rows, runs: Sequence[Result], varying: Sequence[str]) -> Group:
+    run = runs[0]
+    settings = RunSettings.from_canonical(run.settings)
+    styles = sorted(settings.style, key=lambda pair: -pair[1])[:MOST_STYLES]
+    wanted = [("content", settings.content), *(("style", sha256) for sha256, _ in styles)]
+    inputs = tuple(_input(which, run, row) for which, sha256 in wanted if (row := rows[sha256]) is not None)
+    name = f"{caption(run.parameters, ('content', 'style'))} · {run.width} x {run.height} px"
+    return Group(name=name, inputs=inputs, results=tuple(_result(one, varying) for one in runs))
 
 
 def _result(run: Result, varying: Sequence[str]) -> Cut:
     assert run.image and run.width and run.height
     return Cut(
-        token=run.run_key, sha256=run.image, name=caption(run.parameters, varying) or caption(run.parameters, ("content", "style", "beta")),
-        note="", alt=alternative(run.parameters), w=run.width, h=run.height, whole=original_url(run.image, run.image_format),
-        colour=run.mean_colour, run=run.run_key,
+        token=run.run_key, sha256=run.image, name=caption(run.parameters, varying), alt=alternative(run.parameters), w=run.width,
+        h=run.height, whole=original_url(run.image, run.image_format), colour=run.mean_colour, run=run.run_key,
     )  # fmt: skip
-
-
-def _inputs(connection: Connection, results: Sequence[Result]) -> list[Cut]:
-    """Every content and style of these runs once for each size at which they saw it: contents first."""
-    found: dict[tuple[str, int], Cut] = {}
-    for which in ("content", "style"):
-        for run in results:
-            settings = RunSettings.from_canonical(run.settings)
-            shares = [(settings.content, 1.0)] if which == "content" else settings.style
-            for sha256, _ in shares:
-                row = queries.image(connection, sha256) if (sha256, -1) not in found else None
-                if row is None:
-                    continue
-                cut = _input(which, run, row)
-                found.setdefault((sha256, max(cut.w, cut.h)), cut)
-    return list(found.values())
 
 
 def _input(which: str, run: Result, row: Mapping[str, Any]) -> Cut:
@@ -153,6 +173,6 @@ def _input(which: str, run: Result, row: Mapping[str, Any]) -> Cut:
     long = max(w, h)
     whole = Crop(row["sha256"], long).url() if long <= LARGEST_WHOLE else original_url(row["sha256"], row["format"])
     return Cut(
-        token=f"{which}-{row['sha256'][:12]}-{long}", sha256=row["sha256"], name=f"{which.capitalize()}: {name}", note=f"at {w} x {h} px",
+        token=f"{which}-{row['sha256'][:12]}-{long}", sha256=row["sha256"], name=f"{which.capitalize()}: {name}",
         alt=f"{which.capitalize()} image {name}", w=w, h=h, whole=whole, long=long, colour=row["mean_colour"],
     )  # fmt: skip

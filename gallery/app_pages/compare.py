@@ -18,6 +18,7 @@ from gallery.wording import plain
 OWN = ("ids", "mode", "pair")
 _KEY = "compare"
 _TO = "compare-to"
+MOST_REMARKS = 5
 
 
 def page() -> None:
@@ -31,8 +32,8 @@ def page() -> None:
         to, ids = leave
         st.switch_page(f"app_pages/{to}.py", query_params={**ids, **opened.spec.to_params()})
     head(opened, compared)
-    for remark in compared.remarks:
-        st.info(plain(remark))
+    if compared.remarks:
+        st.info("  \n".join(plain(remark) for remark in compared.remarks[:MOST_REMARKS]))
     if not compared.runs:
         nothing(opened)
         return

@@ -21,12 +21,13 @@ def page() -> None:
     with reading() as connection:
         shown = read_crops(connection, opened)
     head(opened, shown)
-    if not shown.results:
+    if not shown.groups:
         nothing(opened)
         return
     last = region_of(st.session_state.get(_KEY))
     params = opened.spec.to_params()
     run = crops(shown, where, params, heard, told=last[1] if last else 0)
+    st.caption(sizes(shown))
     pager(opened, shown)
     if run is not None:
         st.switch_page("app_pages/run.py", query_params={"id": run, **params})
@@ -38,15 +39,18 @@ def head(opened: Opened, shown: CropsPage) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.page_link("app_pages/gallery.py", label="Gallery", icon=":material/grid_view:", query_params=params, width="content")
         st.title("Crops", anchor=False, width="content")
-    if shown.results:
-        st.markdown(f"{shown.showing()} of {plain(', '.join(opened.spec.view.sweeps))}, the same region of each. {sizes(shown)}")
+    if shown.groups:
+        st.markdown(
+            f"{shown.showing()} of {plain(', '.join(opened.spec.view.sweeps))}, the same region of each beside its content and style"
+        )
 
 
 def sizes(shown: CropsPage) -> str:
-    """Said where results differ in size."""
+    """What a crop is; of results that differ in size too."""
+    words = "One pixel of a picture is one of the screen; content and style are cut at the size at which the run saw them."
     if len(shown.sizes) < 2:
-        return "One pixel of a picture is one of the screen."
-    return "These pictures differ in size: each is cut around the same relative place, with the same number of its own pixels."
+        return words
+    return f"{words} These pictures differ in size: each is cut around the same relative place, with the same number of its own pixels."
 
 
 def nothing(opened: Opened) -> None:

@@ -10,6 +10,12 @@ const MODES = [
   ["flicker", "Flicker", "Two pictures in the same place, in turn (Space)"],
   ["difference", "Difference", "How far two pictures are apart, channel by channel"],
 ]
+const HINTS = {
+  side: "The wheel, or + and \u2212, enlarges all panes together; drag or the arrow keys move them. Z is 1:1.",
+  slider: "Drag the line, or move it with the arrow keys. Z is 1:1.",
+  flicker: "Space shows the other one in the same place; hold it down to see it only that long.",
+  difference: "",
+}
 const KEYS = [
   ["Z", "1:1 and back"], ["+ \u2212", "closer, farther"], ["0", "all of it"], ["Arrows", "move when enlarged, else the next pane"],
   ["M", "next mode"], ["Space", "flicker: the other one; held down, while held"], ["S", "swap the pair"], ["N B", "next, previous of the view on the right"],
@@ -43,7 +49,7 @@ class Comparison {
     this.images = new Map()
     this.broken = new Set()
     this.share = 0.5
-    this.gain = 4
+    this.gain = null // what fits the pair, until somebody chooses
     this.rate = 0
     this.second = false // flicker: whether the second one is seen
     this.marked = 0
@@ -58,7 +64,11 @@ class Comparison {
     this.words.setAttribute("aria-live", "polite")
     this.help = element("dl", "help")
     this.help.hidden = true
-    KEYS.forEach(([key, text]) => this.help.append(element("dt", "", key), element("dd", "", text)))
+    KEYS.forEach(([key, text]) => {
+      const pair = element("div", "key")
+      pair.append(element("dt", "", key), element("dd", "", text))
+      this.help.append(pair)
+    })
     this.strip = element("ul", "strip")
     this.strip.setAttribute("aria-label", "Around it in the view")
     root.append(this.bar, this.help, this.stage, this.words, this.below, this.strip)
@@ -237,9 +247,11 @@ class Comparison {
       () => {
         if (this.mode !== "difference" || !here.isConnected) return
         if (this.both?.key !== key) this.both = { key, ...numbers(...pictures) }
-        const found = difference(this.both, this.gain)
+        const gain = this.gain || fittingGain(this.both)
+        this.gainChoice.value = String(gain)
+        const found = difference(this.both, gain)
         found.canvas.setAttribute("role", "img")
-        found.canvas.setAttribute("aria-label", `Difference of ${this.pair[0].letter} and ${this.pair[1].letter}, ${this.gain} times as strong`)
+        found.canvas.setAttribute("aria-label", `Difference of ${this.pair[0].letter} and ${this.pair[1].letter}, ${gain} times as strong`)
         here.replaceChildren(layer(found.canvas))
         this.say(differenceWords(found, this.both, this.pair))
         this.place()
@@ -248,9 +260,11 @@ class Comparison {
     )
   }
 
+  // What the stage says below it; a hint where there is nothing to say. Always one line, so that nothing below moves.
   say(text) {
-    if (this.words.textContent !== text) this.words.textContent = text
-    this.words.hidden = this.mode !== "difference"
+    const words = text || HINTS[this.mode]
+    if (this.words.textContent !== words) this.words.textContent = words
+    this.words.classList.toggle("faint", !text)
   }
 
   drawBar() {
@@ -284,7 +298,8 @@ class Comparison {
     }
     if (this.mode === "difference") {
       const gains = [1, 2, 4, 8, 16].map((gain) => [gain, gain === 1 ? "as it is" : `\u00d7 ${gain}`])
-      own.append(element("span", "faint", "shown"), options(gains, this.gain, "How strongly the difference is shown", (value) => { this.gain = Number(value); this.draw() }))
+      this.gainChoice = options(gains, this.gain || 1, "How strongly the difference is shown", (value) => { this.gain = Number(value); this.draw() })
+      own.append(element("span", "faint", "shown"), this.gainChoice)
     }
     const help = button("Keys", "Show the keys (?)", () => this.toggleHelp(), "quiet")
     help.dataset.role = "help"
@@ -344,21 +359,18 @@ class Comparison {
 
   measure() {
     if (!this.data || !this.root.clientWidth) return
-    const sizes = this.panes.map((pane) => this.sizeOf(pane.token))
-    const highest = Math.max(...sizes.map((size) => size.h)) * FIT_MOST
-    const high = clamp(window.innerHeight - 330, 340, 1500)
-    const room = { w: this.root.clientWidth, h: Math.min(high, highest + 80) }
-    let here
-    if (this.mode === "side") {
-      const { columns, rows } = columnsFor(sizes, { w: room.w, h: high }, GAP, HEAD)
-      here = { w: (room.w - GAP * (columns - 1)) / columns, h: Math.floor(Math.min((high - GAP * (rows - 1)) / rows - HEAD, highest + 48)) }
-      this.stage.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`
-    } else {
-      here = { w: room.w, h: Math.floor(Math.min(high - HEAD, highest + 48)) }
-      this.stage.style.gridTemplateColumns = "minmax(0, 1fr)"
-    }
-    this.views.forEach((one) => (one.style.height = `${here.h}px`))
-    this.zoom.frame(this.mode === "side" ? sizes : this.pair.map((pane) => this.sizeOf(pane.token)), here)
+    const side = this.mode === "side"
+    const sizes = (side ? this.panes : this.pair).map((pane) => this.sizeOf(pane.token))
+    const wide = this.root.clientWidth
+    const high = clamp(window.innerHeight - 340, 340, 1500)
+    const { columns, rows } = side ? columnsFor(sizes, { w: wide, h: high }, GAP, HEAD) : { columns: 1, rows: 1 }
+    const w = (wide - GAP * (columns - 1)) / columns
+    // As high as the window allows, but not much higher than what fits the width needs.
+    const needed = Math.max(...sizes.map((size) => size.h)) * fitting(sizes, { w, h: Infinity })
+    const h = Math.floor(Math.min((high - GAP * (rows - 1)) / rows - HEAD, Math.max(needed, 280 / rows)))
+    this.stage.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`
+    this.views.forEach((one) => (one.style.height = `${h}px`))
+    this.zoom.frame(sizes, { w, h })
     this.zoom.settle()
   }
 

@@ -145,6 +145,12 @@ function difference(both, gain) {
   return { canvas, mean: sum / pixels / 3, most, share: many / pixels }
 }
 
+// The strongest of those offered that leaves the average well below white.
+function fittingGain(both) {
+  const { mean } = difference(both, 1)
+  return [16, 8, 4, 2].find((gain) => mean * gain <= 48) || 1
+}
+
 function differenceWords(found, both, pair) {
   const [first, second] = pair
   const scaled = both.scaled ? ` ${second.letter} was scaled to the ${both.size[0]} x ${both.size[1]} pixels of ${first.letter} for this.` : ""

@@ -1,4 +1,4 @@
-// data: {inputs, results: [{token, name, note, alt, w, h, long, crop, whole, colour, run}], x, y, side, on, told, view, smallest, largest, step}
+// data: {groups: [{name, inputs, results: [{token, name, alt, w, h, long, crop, whole, colour, run}]}], x, y, side, on, told, view, smallest, largest, step}
 // Tells Python: state "region" {x, y, side, on, told}; trigger "open" with a run key.
 
 function clamp(value, low, high) {
@@ -46,11 +46,7 @@ class Chooser {
     const help = element("p", "faint", "Click where to look, drag a new box, or move it with the arrow keys (with Shift: far).")
     this.aside.append(this.choose, this.plate, this.tools, help)
     this.main = element("div", "main")
-    this.inputs = element("ul", "crops inputs")
-    this.inputs.setAttribute("aria-label", "Content and style")
-    this.results = element("ul", "crops results")
-    this.results.setAttribute("aria-label", "Results")
-    this.main.append(this.inputs, this.results)
+    this.sections = new Map()
     this.sheet.append(this.aside, this.main)
     root.append(this.sheet)
     this.listen()
@@ -75,12 +71,12 @@ class Chooser {
       this.where = { x: data.x, y: data.y, side: data.side, on: data.on }
       this.told = data.told
     }
-    const all = [...data.inputs, ...data.results]
-    const options = JSON.stringify(all.map((one) => [one.token, one.name]))
+    this.all = [...new Map(data.groups.flatMap((group) => [...group.inputs, ...group.results]).map((one) => [one.token, one])).values()]
+    const options = JSON.stringify(this.all.map((one) => [one.token, one.name]))
     if (this.options !== options) {
       this.choose.replaceChildren(
-        ...all.map((one) => {
-          const option = element("option", "", one.name)
+        ...this.all.map((one) => {
+          const option = element("option", "", one.run ? `Result: ${one.name}` : `${one.name} (${one.w} x ${one.h} px)`)
           option.value = one.token
           return option
         }),
@@ -92,7 +88,7 @@ class Chooser {
 
   // What the region is chosen on; the first content unless another was taken and is here.
   get on() {
-    return [...this.data.inputs, ...this.data.results].find((one) => one.token === this.where.on) || this.data.inputs[0] || this.data.results[0]
+    return this.all.find((one) => one.token === this.where.on) || this.all[0]
   }
 
   draw() {
@@ -109,17 +105,32 @@ class Chooser {
     this.smaller.disabled = this.where.side <= this.data.smallest
     this.larger.disabled = this.where.side >= this.data.largest
     this.root.style.setProperty("--side", `${this.where.side}px`)
-    this.fill(this.inputs, this.data.inputs)
-    this.fill(this.results, this.data.results)
+    this.fill()
   }
 
-  fill(list, items) {
-    const drawn = items.map((item) => ({ id: item.token, ...item, src: address(item, this.where), area: rectangle(item, this.where) }))
-    patch(list, drawn, (item) => this.crop(item))
+  // A section for each content and style: the two of them first, then what was made of them.
+  fill() {
+    const kept = new Map()
+    this.data.groups.forEach((group) => {
+      let section = this.sections.get(group.name)
+      if (!section) {
+        section = element("section")
+        const list = element("ul", "crops")
+        list.setAttribute("aria-label", group.name)
+        section.append(element("h3", "", group.name), list)
+      }
+      kept.set(group.name, section)
+      const items = [...group.inputs, ...group.results]
+      const drawn = items.map((item) => ({ id: item.token, ...item, src: address(item, this.where), area: rectangle(item, this.where) }))
+      patch(section.querySelector("ul"), drawn, (item) => this.crop(item))
+    })
+    this.sections = kept
+    const wanted = [...kept.values()]
+    if (wanted.length !== this.main.children.length || wanted.some((one, at) => this.main.children[at] !== one)) this.main.replaceChildren(...wanted)
   }
 
   crop(item) {
-    const entry = element("li", "crop")
+    const entry = element("li", item.run ? "crop" : "crop input")
     const link = element(item.run ? "a" : "span", "piece")
     if (item.run) {
       link.href = `run?id=${item.run}${this.data.view ? `&${this.data.view}` : ""}`
@@ -138,7 +149,6 @@ class Chooser {
     image.src = item.src
     frame.append(image)
     link.append(frame, element("span", "name", item.name))
-    if (item.note) link.append(element("span", "name faint", item.note))
     entry.append(link)
     return entry
   }

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from gallery.components.mount import load
-from gallery.crops_view import LARGEST, SMALLEST, STEP, CropsPage, Where, read_where
+from gallery.crops_view import LARGEST, SMALLEST, STEP, CropsPage, Group, Where, read_where
 
 _crops = load("crops")
 
@@ -14,12 +14,21 @@ def crops(shown: CropsPage, where: Where, params: Mapping[str, Sequence[str]], o
     """Draw it; returns the run key of the crop that was just opened, if one was. The callback finds in the session, under 'crops', what
     `region_of` reads. told: the last count that it read."""
     data = {
-        "inputs": [one.item() for one in shown.inputs], "results": [one.item() for one in shown.results],
+        "groups": [group_item(group) for group in shown.groups],
         "x": where.x, "y": where.y, "side": where.side, "on": where.on, "told": told, "view": urlencode(params, doseq=True),
         "smallest": SMALLEST, "largest": LARGEST, "step": STEP,
     }  # fmt: skip
     opened = _crops(key="crops", data=data, on_region_change=on_region, on_open_change=_nothing).get("open")
     return str(opened)[:64] if opened is not None else None
+
+
+def group_item(group: Group) -> dict[str, Any]:
+    """As the script takes it."""
+    return {
+        "name": group.name,
+        "inputs": [one.item() for one in group.inputs],
+        "results": [one.item() for one in group.results],
+    }
 
 
 def _nothing() -> None:
