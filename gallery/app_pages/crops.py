@@ -40,9 +40,8 @@ def head(opened: Opened, shown: CropsPage) -> None:
         st.page_link("app_pages/gallery.py", label="Gallery", icon=":material/grid_view:", query_params=params, width="content")
         st.title("Crops", anchor=False, width="content")
     if shown.groups:
-        st.markdown(
-            f"{shown.showing()} of {plain(', '.join(opened.spec.view.sweeps))}, the same region of each beside its content and style"
-        )
+        sweeps = plain(", ".join(opened.spec.view.sweeps))
+        st.markdown(f"{shown.showing()} of {sweeps}, the same region of each beside its content and style")
 
 
 def sizes(shown: CropsPage) -> str:
