@@ -99,7 +99,7 @@ def tags(connection: Connection, sweeps: Sequence[str], person: str) -> Rows:
 
 def reviewers(connection: Connection) -> list[str]:
     """Everybody who has said something of a run."""
-    people = (connection.execute(select(distinct(table.person))).scalars() for table in (Review, ReviewTag))
+    people = (connection.execute(select(table.person).distinct()).scalars() for table in (Review, ReviewTag))
     return sorted({person for some in people for person in some})
 
 

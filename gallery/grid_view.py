@@ -1,5 +1,6 @@
 """A page of the grid or of the table: its tiles, and what is said around them. No streamlit import."""
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,12 +17,14 @@ from gallery.wording import counted
 
 @dataclass(frozen=True, eq=False)
 class GridPage:
-    """reviews: run key -> the newest word of whose reviews are meant. ranks: run key -> percentile in its pair, where that is the order."""
+    """reviews: run key -> the newest word of whose reviews are meant. read_at: when they were read;
+    ranks: run key -> percentile in its pair, where that is the order."""
 
     opened: Opened
     spec: FilterSpec
     tiles: tuple[Tile, ...]
     reviews: dict[str, Said]
+    read_at: float
     front: frozenset[str]
     ranks: dict[str, float]
 
@@ -47,6 +50,7 @@ class GridPage:
 def grid_page(connection: Connection, opened: Opened) -> GridPage:
     """Read the page that the view has open; one beyond the last is the last."""
     selected, look = opened.selected, opened.look
+    read_at = time.time()
     last = max(1, -(-len(selected.runs) // opened.spec.per_page))
     spec = opened.spec.on_page(min(opened.spec.page, last))
     start = (spec.page - 1) * spec.per_page
@@ -55,7 +59,7 @@ def grid_page(connection: Connection, opened: Opened) -> GridPage:
     keys = [tile.result.run_key for tile in tiles]
     ranked = percentile(connection, look, spec.view.sort) if spec.view.within and spec.view.sort in YARDSTICK_SORTS else None
     return GridPage(
-        opened=opened, spec=spec, tiles=tuple(tiles), reviews=said(connection, opened.by, keys),
+        opened=opened, spec=spec, tiles=tuple(tiles), reviews=said(connection, opened.by, keys), read_at=read_at,
         front=frozenset(tile.result.run_key for tile in tiles if opened.front[tile.run]),
         ranks={} if ranked is None else {tile.result.run_key: float(ranked[tile.run]) for tile in tiles if not np.isnan(ranked[tile.run])},
     )  # fmt: skip

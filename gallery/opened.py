@@ -99,10 +99,10 @@ def opened_view(own: tuple[str, ...] = ()) -> Opened:
         return _opened(connection, spec, moment, (every, listed))
 
 
-def opened_as(spec: FilterSpec) -> Opened:
-    """Another view than the URL's, as it is now: the whole sweep of a run that the URL's view does not hold, say."""
+def opened_as(spec: FilterSpec, moment: Moment | None = None) -> Opened:
+    """Another view than the URL's: the whole sweep of a run that the URL's view does not hold, say. As of a moment, or of now."""
     with reading() as connection:
-        moment = _now(connection, spec, spec.view.by or who(), browse.newest_seq(connection))
+        moment = moment or _now(connection, spec, spec.view.by or who(), browse.newest_seq(connection))
         return _opened(connection, spec, moment, _sweeps(connection))
 
 

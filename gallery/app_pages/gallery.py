@@ -35,9 +35,9 @@ def page() -> None:
     if not len(opened.selected.runs):
         nothing_matches(opened.spec)
     elif page_of.spec.layout == "axes":
-        axes(opened, open_view)
+        answer(axes(opened, open_view), page_of)
     elif page_of.spec.layout == "table":
-        table(page_of)
+        answer(table(page_of), page_of)
         pager(page_of)
     else:
         answer(grid(page_of), page_of)
@@ -66,19 +66,19 @@ def head(shown: GridPage) -> None:
     """What is shown of how much, and in which order. News stand beside the title, where they move nothing."""
     spec = shown.spec
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.title(plain(", ".join(spec.view.sweeps)), anchor=False)
+        with st.container(horizontal=True, vertical_alignment="center", width="content"):
+            st.title(plain(", ".join(spec.view.sweeps)), anchor=False, width="content")
+            st.markdown(f":gray[{shown.showing()}]", width="content")
         news(spec.view.sweeps, shown.opened.moment.asof)
-    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
-        st.markdown(shown.showing())
-        with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
-            controls(shown.opened, spec)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        controls(shown.opened, spec)
 
 
 def controls(opened: Opened, spec: FilterSpec) -> None:
     """Layout, order and groups."""
     _control("layout", spec.layout)
     st.segmented_control(
-        "View", LAYOUTS, key="layout", format_func=lambda one: f"{LAYOUT_ICONS[one]} {one.capitalize()}",
+        "View", LAYOUTS, key="layout", label_visibility="collapsed", format_func=lambda one: f"{LAYOUT_ICONS[one]} {one.capitalize()}",
         on_change=lambda: open_view(spec.laid_out(st.session_state["layout"] or spec.layout)),
     )  # fmt: skip
     _control("sort", spec.view.sort)

@@ -30,7 +30,7 @@ def grid(shown: GridPage) -> Told | None:
     view = urlencode(shown.spec.to_params() | {"p": [str(shown.spec.page)]}, doseq=True)
     items = [tile_item(tile, shown) for tile in shown.tiles]
     tags = sorted(shown.opened.overview.tags)
-    whose = {"person": shown.opened.person, "own": owns(shown)}
+    whose = {"person": shown.opened.person, "by": shown.opened.by, "own": owns(shown), "at": shown.read_at}
     data = {"items": items, "ratio": frame_ratio(shown), "view": view, "tags": tags[:200], **whose}
     return told(_grid(key="grid", data=data, on_ask_change=_nothing).get("ask"))
 
@@ -88,7 +88,7 @@ def caption(tile: Tile, shown: GridPage) -> str:
 
 def review_item(said: Said | None) -> dict[str, Any]:
     """A review as the scripts take it."""
-    return {"flag": said.flag, "stars": said.stars, "tags": list(said.tags)} if said else {"flag": None, "stars": 0, "tags": []}
+    return {"flag": said.flag, "stars": said.stars, "note": said.note, "tags": list(said.tags)} if said else {}
 
 
 def sorted_by(tile: Tile, shown: GridPage) -> str:

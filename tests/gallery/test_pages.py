@@ -18,11 +18,11 @@ from streamlit.testing.v1.element_tree import Block
 import db.engine
 import gallery.reading
 from db import queries
-from gallery.view import View
 from db.drivers import become_driver, resign
 from db.housekeeping import archive
 from db.store import Store
 from db.workspace import Workspace, open_workspace
+from gallery.view import View
 
 APP = Path(__file__).parents[2] / "gallery" / "app.py"
 PAGES = ("sweeps", "gallery", "run")

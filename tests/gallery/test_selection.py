@@ -99,7 +99,9 @@ def matches(result: Result, view: View, asof: int, word: Word) -> bool:
         return False
     texts = [str(result.parameters[name]) for name in PARAMETERS if isinstance(result.parameters[name], str)] + [*word.tags, word.note]
     whole = "\n".join(texts).casefold()
-    return all(part in whole or result.run_key.removeprefix("r1-").startswith(part.removeprefix("r1-")) for part in view.text.casefold().split())
+    return all(
+        part in whole or result.run_key.removeprefix("r1-").startswith(part.removeprefix("r1-")) for part in view.text.casefold().split()
+    )
 
 
 def seen_state(result: Result, asof: int) -> str:
@@ -121,7 +123,9 @@ def rank_of(result: Result, rows: Sequence[Result], name: str, asof: int) -> flo
     others = {
         row.run_key: value(row)
         for row in rows
-        if (row.content_sha256, row.parameters["style"], row.style_sha256) == pair and row.run_key != result.run_key and value(row) is not None
+        if (row.content_sha256, row.parameters["style"], row.style_sha256) == pair
+        and row.run_key != result.run_key
+        and value(row) is not None
     }
     if not others:
         return 1.0
@@ -200,7 +204,7 @@ def test_any_view_selects_what_a_plain_filter_and_sort_give(wide: Workspace, wor
         for number, view in enumerate(some_views(150, rows)):
             asof = NOW if number % 2 else 120  # also a look from before the last runs finished
             if view.group == "sweep" and len(view.sweeps) == 1:
-                view = replace(view, group="")  # noqa: PLW2901
+                view = replace(view, group="")
             wanted = expected(rows, view, asof, words)
             filled += len(wanted) > 10
             look, _, selected = looked(connection, view, asof)
@@ -309,7 +313,11 @@ def test_somebody_elses_reviews_are_not_mine(wide: Workspace, words: dict[str, W
 
 
 def same(one: Reviewed, other: Reviewed) -> bool:
-    return np.array_equal(one.flag, other.flag) and np.array_equal(one.stars, other.stars) and (one.tags, one.notes) == (other.tags, other.notes)
+    return (
+        np.array_equal(one.flag, other.flag)
+        and np.array_equal(one.stars, other.stars)
+        and (one.tags, one.notes) == (other.tags, other.notes)
+    )
 
 
 def test_sweeps_of_no_such_name_are_an_empty_look(wide: Workspace) -> None:
