@@ -1,14 +1,16 @@
 """Two to four runs compared on one stage; what is compared and how stands in the URL beside the view."""
 
+import time
 from collections.abc import Sequence
 
 import streamlit as st
 
+from db.reviews import said
 from gallery.charts import SERIES, compared_chart
 from gallery.compare_beside import best_of_view, read_beside
 from gallery.compare_table import curve_words, curves_of, equal_words, parameter_lines, yardstick_lines
 from gallery.compare_view import INPUTS, MOST_RUNS, Compared, read_compared, read_request, run_named, shortened, shown_params
-from gallery.components.compare import Stage, asked_of, compare, shown_of
+from gallery.components.compare import Said, Stage, asked_of, compare, shown_of
 from gallery.components.differences import differences
 from gallery.links import url_params
 from gallery.opened import Opened, opened_view
@@ -27,6 +29,8 @@ def page() -> None:
     with reading() as connection:
         compared = read_compared(connection, request, opened.spec.view.sweeps)
         beside = read_beside(connection, opened, compared, request)
+        at = time.time()
+        reviews = said(connection, opened.by, [run.run_key for run in compared.runs])
     leave = st.session_state.pop(_TO, None)
     if leave is not None:
         to, ids = leave
@@ -41,7 +45,7 @@ def page() -> None:
     compare(
         Stage(
             compared=compared, request=request, beside=beside, varying=opened.selected.varying, params=opened.spec.to_params(),
-            told=last.told if last else 0,
+            told=last.told if last else 0, said=Said(reviews=reviews, person=opened.person, by=opened.by, at=at),
         ),
         on_shown=heard_shown,
         on_asked=heard_asked,

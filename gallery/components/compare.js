@@ -1,5 +1,5 @@
 // data: {panes: [{token, letter, name, note, alt, src, none, w, h, scale, colour, original, run}], mode, pair, told, next, previous,
-//        place, strip: [{token, src, full, alt, name, w, h, colour, here}], limit}
+//        place, strip: [{token, src, full, alt, name, w, h, colour, here}], limit, view, reviews: {run: review}, person, by, at}
 // Tells Python: state "shown" {mode, pair, told}; trigger "ask" {kind, ids}: go (other panes), open (a run's page), leave (to the gallery).
 
 const GAP = 8
@@ -19,7 +19,7 @@ const HINTS = {
 const KEYS = [
   ["Z", "1:1 and back"], ["+ \u2212", "closer, farther"], ["0", "all of it"], ["Arrows", "move when enlarged, else the next pane"],
   ["M", "next mode"], ["Space", "flicker: the other one; held down, while held"], ["S", "swap the pair"], ["N B", "next, previous of the view on the right"],
-  ["P X U", "pick, reject, neither: the marked pane"], ["1-5", "stars; the same again takes them away"], ["Enter", "open the marked pane"], ["G", "back to the gallery"], ["Esc", "all of it"],
+  ["P X U", "pick, reject, neither: the marked pane"], ["1-5", "stars; the same again takes them away"], ["Ctrl Z", "undo the last review"], ["Enter", "open the marked pane"], ["G", "back to the gallery"], ["Esc", "all of it"],
 ]
 
 function options(choices, chosen, label, changed) {
@@ -55,6 +55,7 @@ class Comparison {
     this.marked = 0
     this.told = 0
     this.zoom = new Zoom(() => this.place())
+    this.reviews = new PaneReviews(() => this.judge())
     this.bar = element("div", "bar")
     this.bar.setAttribute("role", "toolbar")
     this.bar.setAttribute("aria-label", "How the pictures are shown")
@@ -93,6 +94,7 @@ class Comparison {
 
   show(data, tell) {
     this.tell = tell
+    this.reviews.show(data)
     const before = this.data
     this.data = data
     // Until Python has heard of the last change here, what it says of mode and pair is older than what is on screen.
@@ -111,6 +113,7 @@ class Comparison {
     }
     const text = JSON.stringify([data.panes, this.mode, this.pairAt])
     if (text !== this.drawn) this.draw()
+    else this.judge()
     this.drawn = text
     this.drawStrip()
     for (const token of [data.next, data.previous]) {
@@ -169,6 +172,7 @@ class Comparison {
     if (this.mode === "side") this.drawSide()
     else this.drawPair()
     this.drawBelow()
+    this.judge()
     this.mark()
     this.measure()
     this.time()
@@ -333,7 +337,7 @@ class Comparison {
     before.dataset.role = "previous"
     after.dataset.role = "next"
     parts.push(before, after, element("span", "faint", this.data.place))
-    this.below.replaceChildren(...parts)
+    this.below.replaceChildren(...parts, this.reviews.told, this.reviews.notice)
   }
 
   drawStrip() {
@@ -495,6 +499,16 @@ class Comparison {
     this.heads.forEach((one) => one.classList.toggle("marked", one.dataset.token === token))
   }
 
+  judge() {
+    if (!this.heads) return
+    const role = this.root.getRootNode().activeElement?.dataset?.role
+    this.heads.forEach((one) => {
+      const pane = this.panes.find((other) => other.token === one.dataset.token)
+      one.querySelector(".review").replaceChildren(...(pane?.run ? [this.reviews.controls(pane)] : []))
+    })
+    if (role) this.stage.querySelector(`[data-role="${role}"]`)?.focus({ preventScroll: true })
+  }
+
   toggleHelp() {
     this.help.hidden = !this.help.hidden
     this.bar.querySelector("[data-role=help]").setAttribute("aria-pressed", String(!this.help.hidden))
@@ -506,7 +520,12 @@ class Comparison {
     const onKey = (event) => {
       if (!this.root.isConnected) return document.removeEventListener("keydown", onKey)
       const target = event.composedPath()[0]
-      if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey || typing(target)) return
+      if (event.defaultPrevented || event.isComposing || event.altKey || typing(target)) return
+      if (event.metaKey || event.ctrlKey) {
+        if (event.key.toLowerCase() !== "z" || event.shiftKey) return
+        event.preventDefault()
+        return this.reviews.undo()
+      }
       if ((event.key === " " || event.key === "Enter") && target.closest?.("button, a, summary, [role=button]")) return
       if (event.key === " ") {
         event.preventDefault()
@@ -544,7 +563,6 @@ class Comparison {
     const acts = {
       z: () => this.zoom.toggle(),
       0: () => this.zoom.to(null),
-      escape: () => this.zoom.to(null),
       "+": () => this.zoom.step(1),
       "=": () => this.zoom.step(1),
       "-": () => this.zoom.step(-1),
@@ -554,12 +572,14 @@ class Comparison {
       b: () => this.candidate(this.data.previous),
       g: () => this.ask("leave", []),
       enter: () => marked?.run && this.ask("open", [marked.run]),
+      escape: () => this.zoom.to(null),
       e: () => marked?.run && this.ask("open", [marked.run]),
       "?": () => this.toggleHelp(),
     }
-    const act = acts[event.key.toLowerCase()]
-    if (act) act()
-    return Boolean(act)
+    const key = event.key.toLowerCase()
+    if (!(key in acts)) return this.reviews.key(key, marked)
+    acts[key]()
+    return true
   }
 }
 

@@ -5,14 +5,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from db.reviews import Said as Review
 from gallery.compare_beside import Beside
 from gallery.compare_view import INPUTS, LETTERS, MODES, MOST_RUNS, Compared, Request
+from gallery.components.grid import review_item
 from gallery.components.mount import load
 from gallery.routes import original_url, thumbnail_url
 from gallery.tiles import Tile
 from gallery.wording import alternative, caption
 
-_compare = load("compare", uses=("compare_zoom", "compare_panes"))
+_compare = load("compare", uses=("reviews", "compare_reviews", "compare_zoom", "compare_panes"))
 KINDS = ("go", "open", "leave")
 
 
@@ -34,6 +36,16 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Said:
+    """Reviews by run key, as they were read at `at`: those `by` one person, for `person` to change if that is the same one."""
+
+    reviews: Mapping[str, Review]
+    person: str
+    by: str
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stage:
     """What is drawn. varying: parameters in the strip's captions; params: the view's; told: of the last `Shown` that was heard."""
 
@@ -42,6 +54,7 @@ class Stage:
     beside: Beside
     varying: Sequence[str]
     params: Mapping[str, Sequence[str]]
+    said: Said
     told: int = 0
 
 
@@ -57,6 +70,8 @@ def compare(stage: Stage, on_shown: Callable[[], None], on_asked: Callable[[], N
         "view": urlencode(stage.params, doseq=True),
         "strip": [strip_item(tile, letters, stage.varying) for tile in beside.tiles],
     }  # fmt: skip
+    said = stage.said
+    data |= {"reviews": {key: review_item(one) for key, one in said.reviews.items()}, "person": said.person, "by": said.by, "at": said.at}
     _compare(key="compare", data=data, on_shown_change=on_shown, on_ask_change=on_asked)
 
 

@@ -56,7 +56,7 @@ function heading(pane, act) {
   remove.setAttribute("aria-label", remove.title)
   remove.onclick = () => act.remove(pane)
   buttons.append(remove)
-  head.append(element("span", "letter", pane.letter), text, element("span", "mark"), buttons)
+  head.append(element("span", "letter", pane.letter), text, element("span", "review"), buttons)
   return head
 }
 
