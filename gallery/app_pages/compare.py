@@ -163,19 +163,21 @@ def open_ids(keys: Sequence[str]) -> None:
 
 
 def heard_shown() -> None:
-    """Mode and pair, as set on the stage."""
+    """What is on the stage and how, as it was just set there."""
     told = shown_of(st.session_state.get(_KEY))
     if told is not None:
-        set_url({"mode": "", "pair": ""} | shown_params(told.mode, told.pair))
+        with reading() as connection:
+            ids = shortened(connection, told.ids)
+        set_url({"ids": ",".join(ids), "mode": "", "pair": ""} | shown_params(told.mode, told.pair))
 
 
 def heard_asked() -> None:
-    """Other panes at once; another page when this one is drawn next."""
+    """Another page, when this one is drawn next."""
     asked = asked_of(st.session_state.get(_KEY))
     if asked is None:
         return
-    if asked.kind == "go":
-        open_ids(asked.ids)
+    if asked.kind == "clear":
+        set_url({"ids": ""})
     elif asked.kind == "open" and asked.ids:
         st.session_state[_TO] = ("run", {"id": asked.ids[0]})
     elif asked.kind == "leave":

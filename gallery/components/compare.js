@@ -1,8 +1,9 @@
 // data: {panes: [{token, letter, name, note, alt, src, none, w, h, scale, colour, original, run}], mode, pair, told, next, previous,
 //        place, strip: [{token, src, full, alt, name, w, h, colour, here}], limit, view, reviews: {run: review}, person, by, at}
-// Tells Python: state "shown" {mode, pair, told}; trigger "ask" {kind, ids}: go (other panes), open (a run's page), leave (to the gallery).
+// Tells Python: state "shown" {mode, pair, ids, told}; trigger "ask" {kind, ids}: open (a run's page), leave (to the gallery), clear (no pane).
 
 const GAP = 8
+const LETTERS = "ABCDEF"
 const HEAD = 46
 const MODES = [
   ["side", "Side by side", "All panes, with the same place in each"],
@@ -79,10 +80,6 @@ class Comparison {
     this.listen()
   }
 
-  get panes() {
-    return this.data.panes
-  }
-
   get pair() {
     return this.pairAt.map((at) => this.panes[at])
   }
@@ -99,27 +96,30 @@ class Comparison {
     this.data = data
     // Until Python has heard of the last change here, what it says of mode and pair is older than what is on screen.
     if (!before || data.told >= this.told) {
+      this.panes = data.panes
       this.mode = data.mode
       this.pairAt = data.pair
       this.told = data.told
     }
-    if (this.pairAt.some((at) => at >= this.panes.length)) this.pairAt = [0, Math.min(1, this.panes.length - 1)]
-    this.marked = Math.min(this.marked, this.panes.length - 1)
-    const same = before && JSON.stringify(before.panes) === JSON.stringify(data.panes)
-    if (!same) {
-      this.keepImages()
-      this.both = null
-      if (before && before.panes[0]?.token !== data.panes[0]?.token && before.panes.length !== data.panes.length) this.zoom.zoom = null
-    }
-    const text = JSON.stringify([data.panes, this.mode, this.pairAt])
-    if (text !== this.drawn) this.draw()
-    else this.judge()
-    this.drawn = text
-    this.drawStrip()
-    for (const token of [data.next, data.previous]) {
+    this.refresh()
+    for (const token of [this.along(1), this.along(-1)]) {
       const ahead = data.strip.find((one) => one.token === token)
       if (ahead?.full) new Image().src = ahead.full
     }
+  }
+
+  refresh() {
+    if (this.pairAt.some((at) => at >= this.panes.length)) this.pairAt = [0, Math.min(1, this.panes.length - 1)]
+    this.marked = Math.max(0, Math.min(this.marked, this.panes.length - 1))
+    this.keepImages()
+    const text = JSON.stringify([this.panes, this.mode, this.pairAt])
+    if (text !== this.drawn) this.draw()
+    else {
+      this.judge()
+      this.drawBelow()
+    }
+    this.drawn = text
+    this.drawStrip()
   }
 
   // By pane, not by file: two runs may have made the very same picture.
@@ -154,11 +154,12 @@ class Comparison {
 
   // --- drawing ---
 
+  // On screen at once. As a state, which always comes to the last word of many, and not as a trigger, of which some are lost.
   change(what) {
     Object.assign(this, what)
     this.told += 1
-    this.tell.state("shown", { mode: this.mode, pair: this.pairAt, told: this.told })
-    this.draw()
+    this.tell.state("shown", { mode: this.mode, pair: this.pairAt, ids: this.tokens(), told: this.told })
+    this.refresh()
   }
 
   draw() {
@@ -325,7 +326,7 @@ class Comparison {
   }
 
   drawBelow() {
-    const { next, previous } = this.data
+    const [next, previous] = [this.along(1), this.along(-1)]
     const [first, second] = this.right()
     const parts = []
     if (this.panes.length > 1) parts.push(button(`Swap ${first.letter} and ${second.letter}`, "The one on the right becomes the one to keep (S)", () => this.swap()))
@@ -342,21 +343,27 @@ class Comparison {
 
   drawStrip() {
     this.strip.hidden = !this.data.strip.length
-    patch(this.strip, this.data.strip.map((one) => ({ ...one, id: one.token })), (one) => {
+    this.strip.classList.toggle("full", this.panes.filter((pane) => pane.run).length >= this.data.limit)
+    const letters = new Map(this.panes.map((pane) => [pane.token, pane.letter]))
+    const items = this.data.strip.map((one) => ({ ...one, id: one.token, here: letters.get(one.token) || "" }))
+    patch(this.strip, items, (one) => {
       const entry = element("li", one.here ? "here" : "")
       const choose = button("", `${one.name}: show it on the right`, () => this.candidate(one.token), "thumb")
+      choose.setAttribute("aria-label", choose.title)
       choose.append(picture(one, 1))
       if (one.here) choose.append(element("span", "letter", one.here))
       entry.append(choose)
-      if (!one.here && this.panes.filter((pane) => pane.run).length < this.data.limit) {
-        entry.append(button("+", `Add a pane with ${one.name}`, () => this.go([...this.tokens(), one.token]), "add"))
+      if (!one.here) {
+        const add = button("+", `Add a pane with ${one.name}`, () => this.go([...this.tokens(), one.token]), "add")
+        add.setAttribute("aria-label", add.title)
+        entry.append(add)
       }
       return entry
     })
-    const here = this.strip.querySelector(".here:last-of-type") || this.strip.querySelector(".here")
-    const key = this.data.strip.map((one) => one.here).join()
-    if (here && key !== this.stripKey) this.strip.scrollLeft = here.offsetLeft - this.strip.clientWidth / 2
-    this.stripKey = key
+    const candidate = this.right()[1]?.token
+    const here = [...this.strip.children].find((one) => one.dataset.id === candidate)
+    if (here && this.centred !== candidate) this.strip.scrollLeft = here.offsetLeft - this.strip.offsetLeft - this.strip.clientWidth / 2
+    this.centred = candidate
   }
 
   // --- where things are ---
@@ -464,8 +471,25 @@ class Comparison {
     this.tell.trigger("ask", { kind, ids })
   }
 
+  // Other panes: of one that is new here all that the strip knows of it, until Python says the rest.
   go(tokens) {
-    this.ask("go", tokens)
+    const side = Math.max(1, ...this.panes.filter((pane) => pane.run && pane.src).map((pane) => pane.scale * Math.max(pane.w, pane.h)))
+    const known = new Map(this.data.strip.map((one) => [one.token, { ...one, src: one.full, note: "", run: one.token, original: one.full, scale: side / Math.max(one.w, one.h) }]))
+    this.panes.forEach((pane) => known.set(pane.token, pane))
+    const panes = tokens.filter((token) => known.has(token)).map((token, at) => ({ ...known.get(token), letter: LETTERS[at] }))
+    if (panes.length) this.change({ panes })
+    else this.ask("clear", [])
+  }
+
+  // The nearest run of the view after the one on the right (or before it) that is not on the stage.
+  along(direction) {
+    const tokens = this.tokens()
+    const strip = this.data.strip.map((one) => one.token)
+    const here = strip.indexOf(this.right()[1]?.token)
+    const rest = direction > 0 ? strip.slice(here + 1) : strip.slice(0, Math.max(here, 0)).reverse()
+    const found = here < 0 ? null : rest.find((token) => !tokens.includes(token))
+    const told = direction > 0 ? this.data.next : this.data.previous
+    return found || (told && !tokens.includes(told) && this.told === this.data.told ? told : null)
   }
 
   // The one that is kept, and the one whose place candidates take.
@@ -568,8 +592,8 @@ class Comparison {
       "-": () => this.zoom.step(-1),
       m: () => this.panes.length > 1 && this.change({ mode: MODES[(MODES.findIndex(([mode]) => mode === this.mode) + 1) % MODES.length][0] }),
       s: () => this.swap(),
-      n: () => this.candidate(this.data.next),
-      b: () => this.candidate(this.data.previous),
+      n: () => this.candidate(this.along(1)),
+      b: () => this.candidate(this.along(-1)),
       g: () => this.ask("leave", []),
       enter: () => marked?.run && this.ask("open", [marked.run]),
       escape: () => this.zoom.to(null),

@@ -15,21 +15,22 @@ from gallery.tiles import Tile
 from gallery.wording import alternative, caption
 
 _compare = load("compare", uses=("reviews", "compare_reviews", "compare_zoom", "compare_panes"))
-KINDS = ("go", "open", "leave")
+KINDS = ("open", "leave", "clear")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """How the stage shows its pictures, as a reader just set it. told counts these changes: the script then knows what was heard."""
+    """What is on the stage and how, as a reader just set it. told counts these changes: the script then knows what was heard."""
 
     mode: str
     pair: tuple[int, int]
+    ids: tuple[str, ...]
     told: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What a reader asks for: other panes, a run's page, or the gallery."""
+    """What a reader asks for: a run's page, the gallery, or an empty stage."""
 
     kind: str
     ids: tuple[str, ...] = ()
@@ -94,13 +95,21 @@ def shown_of(state: Any) -> Shown | None:
     pair = said.get("pair")
     if not isinstance(pair, list | tuple) or len(pair) != 2 or any(place not in range(len(LETTERS)) for place in pair):
         return None
-    return Shown(mode=str(said["mode"]), pair=(int(pair[0]), int(pair[1])), told=int(said["told"]))
+    ids = _tokens(said.get("ids"))
+    return Shown(mode=str(said["mode"]), pair=(int(pair[0]), int(pair[1])), ids=ids, told=int(said["told"])) if ids else None
 
 
 def asked_of(state: Any) -> Asked | None:
     """From the script's own words; anything else is nothing."""
     said = state.get("ask") if isinstance(state, Mapping) else None
-    if not isinstance(said, Mapping) or said.get("kind") not in KINDS or not isinstance(said.get("ids"), list | tuple):
+    if not isinstance(said, Mapping) or said.get("kind") not in KINDS:
         return None
-    ids = tuple(str(one)[:64] for one in said["ids"])[: len(LETTERS)]
-    return Asked(kind=str(said["kind"]), ids=tuple(one for one in ids if one in INPUTS or one.startswith("r1-")))
+    return Asked(kind=str(said["kind"]), ids=_tokens(said.get("ids")))
+
+
+def _tokens(ids: Any) -> tuple[str, ...]:
+    """Run keys, 'content' and 'style', no more than have a letter."""
+    if not isinstance(ids, list | tuple):
+        return ()
+    words = [str(one)[:64] for one in ids[: len(LETTERS)]]
+    return tuple(one for one in words if one in INPUTS or one.startswith("r1-"))

@@ -92,11 +92,15 @@ def test_mode_and_pair_stand_in_the_url_unless_they_go_without_saying() -> None:
     [
         (None, None),
         ({}, None),
-        ({"shown": {"mode": "slider", "pair": [0, 2], "told": 3}}, Shown(mode="slider", pair=(0, 2), told=3)),
-        ({"shown": {"mode": "x", "pair": [0, 2], "told": 3}}, None),
-        ({"shown": {"mode": "slider", "pair": [0, 99], "told": 3}}, None),
-        ({"shown": {"mode": "slider", "pair": "AB", "told": 3}}, None),
-        ({"shown": {"mode": "slider", "pair": [0, 1], "told": "3"}}, None),
+        ({"shown": {"mode": "slider", "pair": [0, 2], "told": 3}}, None),
+        (
+            {"shown": {"mode": "slider", "pair": [0, 2], "ids": ["r1-a", "../x", "style"] + ["r1-b"] * 9, "told": 3}},
+            Shown(mode="slider", pair=(0, 2), ids=("r1-a", "style", "r1-b", "r1-b", "r1-b"), told=3),
+        ),
+        ({"shown": {"mode": "x", "pair": [0, 2], "ids": ["r1-a"], "told": 3}}, None),
+        ({"shown": {"mode": "slider", "pair": [0, 99], "ids": ["r1-a"], "told": 3}}, None),
+        ({"shown": {"mode": "slider", "pair": "AB", "ids": ["r1-a"], "told": 3}}, None),
+        ({"shown": {"mode": "slider", "pair": [0, 1], "ids": ["r1-a"], "told": "3"}}, None),
     ],
 )
 def test_what_the_stage_says_of_itself_is_believed_only_where_it_makes_sense(state: Any, told: Shown | None) -> None:
@@ -107,8 +111,8 @@ def test_what_the_stage_says_of_itself_is_believed_only_where_it_makes_sense(sta
     ("state", "asked"),
     [
         (None, None),
-        ({"ask": {"kind": "go", "ids": ["r1-a", "content", "../x", 3]}}, Asked(kind="go", ids=("r1-a", "content"))),
-        ({"ask": {"kind": "leave", "ids": []}}, Asked(kind="leave")),
+        ({"ask": {"kind": "open", "ids": ["r1-a", "content", "../x", 3]}}, Asked(kind="open", ids=("r1-a", "content"))),
+        ({"ask": {"kind": "leave"}}, Asked(kind="leave")),
         ({"ask": {"kind": "drop", "ids": []}}, None),
         ({"ask": "open"}, None),
     ],
