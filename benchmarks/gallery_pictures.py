@@ -14,6 +14,7 @@ from PIL import Image
 from sweep import events
 from sweep.samples import DRAWN_STYLES, PHOTOGRAPHS, drawn_style, sample_photograph
 from sweep.transfer.images import encode_png, encode_thumbnail, mean_colour, resized
+from sweep.transfer.signatures import signature
 
 SIDE = 384
 STRENGTHS = (0.15, 0.4, 0.65, 0.9)
@@ -65,5 +66,5 @@ def picture_file(pixels: Pixels) -> events.PictureFile:
     """As a worker sends it."""
     return events.PictureFile(
         data=encode_png(pixels, {}), format="png", width=pixels.shape[1], height=pixels.shape[0], mean_colour=mean_colour(pixels),
-        thumbnail=encode_thumbnail(pixels),
+        thumbnail=encode_thumbnail(pixels), signature=signature(pixels),
     )  # fmt: skip

@@ -84,6 +84,12 @@ def measured(connection: Connection, sweeps: Sequence[str], asof: int, yardstick
     return connection.execute(select(Run.id, column).where(_runs_of(sweeps), seen, column.is_not(None)).order_by(Run.id)).all()
 
 
+def signatures(connection: Connection, sweeps: Sequence[str], asof: int) -> Rows:
+    """(run, signature of its picture) of every run of which that was known by then."""
+    statement = select(Run.id, Image.signature).join(Image, Image.sha256 == Run.output)
+    return connection.execute(statement.where(_runs_of(sweeps), Run.finished_seq <= asof, Image.signature.is_not(None))).all()
+
+
 def reviews(connection: Connection, sweeps: Sequence[str], person: str) -> Rows:
     """(run, flag, stars, note) of the runs of these sweeps of which a person has said something."""
     columns = (Run.id, Review.flag, Review.stars, Review.note)

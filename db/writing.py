@@ -82,4 +82,5 @@ class Writing:
         sha256 = self.artifacts.put(picture.data, picture.format)
         thumbnail = self.artifacts.put(picture.thumbnail, "webp")
         row = {"sha256": sha256, "width": picture.width, "height": picture.height, "mean_colour": picture.mean_colour}
-        return row | {"bytes": len(picture.data), "format": picture.format, "original_name": None, "thumbnail": thumbnail}
+        row |= {"bytes": len(picture.data), "format": picture.format, "original_name": None, "thumbnail": thumbnail}
+        return row | {"signature": picture.signature}

@@ -8,6 +8,7 @@ nothing moves under the reader's hand while a sweep runs. At 100,000 combination
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from sqlalchemy import Connection
 from db import browse
 from db.models import RUN_STATES
 from db.queries import PARAMETERS
+from gallery.likeness import Bytes, unpacked
 from gallery.view import SWEEP, Value
 from sweep.transfer.yardstick_names import MAIN_PROTOCOL, PROTOCOLS
 
@@ -60,6 +62,7 @@ class Look:
     protocol: Ints
     pair: Ints
     _measured: dict[str, Floats] = field(default_factory=dict)
+    _signatures: list[tuple[Bytes, Mask]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -78,6 +81,18 @@ class Look:
                 values[places] = np.array(found, dtype=np.float64)[known]
                 self._measured[name] = values
             return self._measured[name]
+
+    def signatures(self, connection: Connection) -> tuple[Bytes, Mask]:
+        """What the picture of every run looks like from afar, and of which runs that is known."""
+        with self._lock:
+            if not self._signatures:
+                ids, packed = _columns(browse.signatures(connection, self.sweeps, self.asof), 2)
+                places, known = self.places(np.array(ids, dtype=np.int64))
+                found: list[bytes | None] = [None] * len(self.run)
+                for place, one in zip(places.tolist(), compress(packed, known.tolist()), strict=True):
+                    found[place] = one
+                self._signatures.append(unpacked(found))
+            return self._signatures[0]
 
     def remembered(self, name: str, make: Callable[[], Floats]) -> Floats:
         """What follows from a look alone, worked out once."""

@@ -1,5 +1,6 @@
 """The cells of a pivot that no combination fits, as a sweep's file that makes just them. No streamlit import."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +47,8 @@ def missing_spec(connection: Connection, look: Look, selected: Selected, pivoted
         exclude = [{y: written[y][row], x: [written[x][one] for one in some]} for row, some in there.items() if some]
         plan |= {"exclude": exclude} if exclude else {}
     plan["name"] = f"{first.sweep}-missing"
-    return Missing(text=yaml.safe_dump(plan, sort_keys=False, allow_unicode=True, width=120), runs=len(cells))
+    plain = json.loads(json.dumps(plan))  # YAML would write an alias for what is the same object twice, which a sweep's file may not have
+    return Missing(text=yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=120), runs=len(cells))
 
 
 def _plan(connection: Connection, result: Result) -> dict[str, Any]:

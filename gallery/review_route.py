@@ -50,7 +50,7 @@ class Turned(Exception):
 
 
 def review_routes(folder: Path, hosts: Collection[str] = LOOPBACK) -> list[Route]:
-    """The route for one workspace, which need not exist yet. hosts: the names that this server is called by."""
+    """The route for one workspace, which need not exist yet. hosts: the names that this server is called by; none for any."""
     return [Route(REVIEW_URL, Reviewing(folder, hosts).post, methods=["POST"])]
 
 
@@ -99,7 +99,7 @@ def guard(request: Request, hosts: Collection[str]) -> None:
         Turned: somebody else's page, or a name that a stranger's DNS made up.
     """
     host = request.headers.get("host", "")
-    if _hostname(f"//{host}") not in hosts:
+    if hosts and _hostname(f"//{host}") not in hosts:
         raise Turned(403, "this server does not go by that name")
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc.lower() != host.lower():

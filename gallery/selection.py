@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from db.models import RUN_STATES
 from db.queries import PARAMETERS
+from gallery.likeness import collapse
 from gallery.look import DONE, Floats, Ints, Look
 from gallery.sieve import FLAG, STARS, STATE, TAG, Sieve
 from gallery.stretches import changes, size, start
@@ -55,9 +56,12 @@ def select(connection: Connection, sieve: Sieve) -> Selected:
     if view.group in look.columns:
         keys.append(look.columns[view.group].codes[first[present]])
     ordered = present[np.lexsort(keys)]  # the last key counts most
+    stands_for = np.ones(len(ordered), dtype=np.int64)
+    if view.collapse:
+        ordered, stands_for = collapse(ordered, look.pair, *look.signatures(connection))
     varying = tuple(name for name in look.varying if _several(look.columns[name].codes[combinations]))
     return Selected(
-        runs=ordered, first=first[ordered], shared=shared[ordered], stands_for=np.ones(len(ordered), dtype=np.int64),
+        runs=ordered, first=first[ordered], shared=shared[ordered], stands_for=stands_for,
         combinations=len(combinations), varying=varying,
     )  # fmt: skip
 
@@ -121,7 +125,7 @@ def facet(sieve: Sieve, name: str) -> Facet:
         return Facet(name=name, values=((look.constants.get(name), len(np.unique(look.run_of[fits]))),))
     codes, runs = column.codes[fits], look.run_of[fits]
     if len(look.run) < len(look.combination):  # a run is counted once for a value, however many combinations share it
-        codes = np.unique(np.stack([codes, runs]), axis=1)[0]
+        codes = np.unique(codes * len(look.run) + runs) // len(look.run)
     counts = np.bincount(codes, minlength=len(column.values))
     return Facet(name=name, values=tuple(zip(column.values, counts.tolist(), strict=True)))
 

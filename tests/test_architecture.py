@@ -144,6 +144,7 @@ MAY_KNOW = {
         "sweep.yaml_file",
         "sweep.transfer.controls",
         "sweep.transfer.images",
+        "sweep.transfer.signatures",
         "sweep.transfer.yardstick_names",
         "sweep.errors",
     },

@@ -68,7 +68,7 @@ def head(shown: GridPage) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
             st.title(plain(", ".join(spec.view.sweeps)), anchor=False, width="content")
-            st.markdown(f":gray[{shown.showing()}]", width="content")
+            st.caption(shown.showing(), width="content")
         news(spec.view.sweeps, shown.opened.moment.asof)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         controls(shown.opened, spec)
@@ -97,6 +97,7 @@ def controls(opened: Opened, spec: FilterSpec) -> None:
         _toggle("Collapse near-duplicates", "collapse", spec, COLLAPSE_HELP)
         _control("per-page", spec.per_page)
         st.segmented_control("Per page", PER_PAGE, key="per-page", on_change=lambda: open_view(resized(spec)))
+        st.caption("In the grid, the key ? tells the others.")
         st.caption("A link to just this view, as it stands now:")
         st.code(link(opened, spec), language=None, wrap_lines=True)
 

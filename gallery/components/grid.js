@@ -2,6 +2,9 @@
 // Tells Python: trigger "ask" with {kind: "open" | "compare" | "export", ids}. Reviews go to the server by themselves (reviews.js).
 
 const MOST_COMPARED = 4
+const KEYS =
+  "Arrows move, with Shift they select. Space selects, Ctrl+A all of the page, Esc nothing. Enter or E opens, V compares, " +
+  "P picks, X rejects, U unflags, 0 to 5 are stars, T tags, Ctrl+Z takes back."
 const SELECTION = "stylesweep-selection"
 
 function tile(item, ratio) {
@@ -221,6 +224,7 @@ class Grid {
     else if (key === "e") this.ask("open", [id])
     else if (key === "v") this.compare()
     else if (key === "t") this.askTag()
+    else if (key === "?") this.tell(KEYS, 20000)
     else return this.review(key, id)
     return true
   }
@@ -259,10 +263,10 @@ class Grid {
     this.refresh()
   }
 
-  tell(text) {
+  tell(text, milliseconds = 6000) {
     this.said.textContent = text
     clearTimeout(this.timer)
-    this.timer = setTimeout(() => (this.said.textContent = ""), 6000)
+    this.timer = setTimeout(() => (this.said.textContent = ""), milliseconds)
   }
 
   // --- the bar of what is selected
@@ -281,11 +285,17 @@ class Grid {
       const made = element("button", className, text)
       made.type = "button"
       made.title = hint
+      made.setAttribute("aria-label", hint)
       made.onclick = act
       return made
     }
     const stars = element("span", "stars")
-    ;[1, 2, 3, 4, 5].forEach((one) => stars.append(button("★".repeat(one), `${one} stars (${one})`, () => this.say(this.ids(), "stars", one), "star")))
+    stars.onmouseover = (event) => {
+      const place = [...stars.children].indexOf(event.target)
+      ;[...stars.children].forEach((one, at) => one.classList.toggle("lit", at <= place))
+    }
+    stars.onmouseleave = () => [...stars.children].forEach((one) => one.classList.remove("lit"))
+    ;[1, 2, 3, 4, 5].forEach((one) => stars.append(button("★", one === 1 ? "1 star (1)" : `${one} stars (${one})`, () => this.say(this.ids(), "stars", one), "star")))
     const compare = button("Compare", "Two to four beside each other (V)", () => this.compare(), "vs")
     compare.disabled = amount < 2 || amount > MOST_COMPARED
     this.bar.replaceChildren(

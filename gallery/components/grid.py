@@ -1,6 +1,6 @@
 """The grid of results: one element, whatever it shows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -31,7 +31,7 @@ def grid(shown: GridPage) -> Told | None:
     items = [tile_item(tile, shown) for tile in shown.tiles]
     tags = sorted(shown.opened.overview.tags)
     whose = {"person": shown.opened.person, "by": shown.opened.by, "own": owns(shown), "at": shown.read_at}
-    data = {"items": items, "ratio": frame_ratio(shown), "view": view, "tags": tags[:200], **whose}
+    data = {"items": items, "ratio": frame_ratio(shown.tiles), "view": view, "tags": tags[:200], **whose}
     return told(_grid(key="grid", data=data, on_ask_change=_nothing).get("ask"))
 
 
@@ -52,9 +52,9 @@ def _nothing() -> None:
     """Streamlit keeps a trigger only if something listens to it."""
 
 
-def frame_ratio(shown: GridPage) -> float:
+def frame_ratio(tiles: Sequence[Tile]) -> float:
     """Width by height of every tile's frame: as high as the highest picture of the page needs, but never higher than wide."""
-    results = [tile.result for tile in shown.tiles]
+    results = [tile.result for tile in tiles]
     shapes = [result.width / result.height for result in results if result.width and result.height]
     return round(max(1.0, min(shapes)), 3) if shapes else 1.5
 

@@ -186,12 +186,17 @@ def priority(
 @app.command()
 def gallery(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="The port on 127.0.0.1.")] = 8501,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8501,
+    host: Annotated[str, typer.Option(help="The address to listen on; one that others reach needs a token.")] = "127.0.0.1",
+    new_token: Annotated[bool, typer.Option("--new-token", help="Make a token that visitors need; the printed address has it.")] = False,
 ) -> None:
-    """Serve the gallery on 127.0.0.1."""
+    """Serve the gallery on 127.0.0.1. Visitors need the token in STYLESWEEP_TOKEN, where that is set."""
+    from gallery.guard import chosen_access
+
+    access = chosen_access(host, new_token=new_token)
     from gallery.server import serve
 
-    serve(workspace, port)
+    serve(workspace, port, access)
 
 
 @app.command()

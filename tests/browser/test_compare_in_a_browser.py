@@ -208,6 +208,7 @@ def test_candidates_pass_by_on_the_right_and_the_url_says_what_is_compared(brows
         expect(page.locator(".stage .view")).to_have_count(3)
         page.get_by_role("button", name="Take B away").click()
         expect(page.locator(".stage .view")).to_have_count(2)
+        page.wait_for_function("() => decodeURIComponent(location.search).split(',').length === 2")
         url = page.url
         assert images_are_whole(page) > 4
     with opened(browser, url) as page:
