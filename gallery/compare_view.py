@@ -206,10 +206,11 @@ def _input_pane(connection: Connection, which: str, run: Result) -> Pane:
     if row is None:
         return pane
     w, h = seen_size(run, which, (row["width"], row["height"]))
-    src = Crop(sha256, max(w, h)).url() if max(w, h) <= LARGEST_WHOLE else original_url(sha256, row["format"])
+    smaller = f", drawn from {LARGEST_WHOLE} px" if max(w, h) > LARGEST_WHOLE else ""
     return replace(
-        pane, src=src, original=original_url(sha256, row["format"]), none="", w=w, h=h, colour=row["mean_colour"],
-        note=f"{w} x {h} px, as the run saw it{part}",
+        pane, src=Crop(sha256, min(max(w, h), LARGEST_WHOLE)).url(), original=original_url(sha256, row["format"]), none="",
+        w=w, h=h, colour=row["mean_colour"],
+        note=f"{w} x {h} px, as the run saw it{smaller}{part}",
     )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ from sweep.transfer.images import open_picture, resized
 LARGEST_SIDE: Final = 768
 """Of a region, in pixels."""
 LARGEST_WHOLE: Final = 2048
-"""Of a whole picture's long side: a larger one is looked at by its own file."""
+"""Of a whole picture's long side: a larger one is shown smaller, or by its own file."""
 LARGEST_LONG: Final = 32_768
 DECODES: Final = 2
 """At once, over all visitors: a photograph of 100 megapixels takes 300 MB while it is open."""

@@ -171,8 +171,8 @@ def _input(which: str, run: Result, row: Mapping[str, Any]) -> Cut:
     w, h = seen_size(run, which, (row["width"], row["height"]))
     name = row["original_name"] or row["sha256"][:12]
     long = max(w, h)
-    whole = Crop(row["sha256"], long).url() if long <= LARGEST_WHOLE else original_url(row["sha256"], row["format"])
     return Cut(
-        token=f"{which}-{row['sha256'][:12]}-{long}", sha256=row["sha256"], name=f"{which.capitalize()}: {name}",
-        alt=f"{which.capitalize()} image {name}", w=w, h=h, whole=whole, long=long, colour=row["mean_colour"],
+        token=f"{which}-{row['sha256'][:12]}-{long}", sha256=row["sha256"], name=f"{which.capitalize()}: {name}", long=long,
+        alt=f"{which.capitalize()} image {name}", w=w, h=h, whole=Crop(row["sha256"], min(long, LARGEST_WHOLE)).url(),
+        colour=row["mean_colour"],
     )  # fmt: skip

@@ -1,4 +1,4 @@
-// data: {letters, tables: [{heading, lines: [{name, hint, cells, best}]}], note}
+// data: {letters, numbers, tables: [{heading, lines: [{name, hint, cells, best}]}], note}
 
 export default function (component) {
   const { data, parentElement } = component
@@ -6,7 +6,7 @@ export default function (component) {
   const text = JSON.stringify(data)
   if (root.dataset.json === text) return
   root.dataset.json = text
-  const table = element("table")
+  const table = element("table", data.numbers ? "numbers" : "")
   const head = element("tr")
   head.append(element("td"))
   data.letters.forEach((letter) => {
