@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, delete, func, insert, or_, select
 
 from db.models import Review, ReviewTag, Run
 from db.review_operations import AHEAD, Operation
@@ -38,11 +38,12 @@ UNSAID = Said()
 
 @dataclass(frozen=True, kw_only=True)
 class Ack:
-    """What became of an operation. reason: why it was refused. newer: something that was said later stands already, and stays."""
+    """What became of an operation. reason: why it was refused. newer: something else was said later, and `stands` (of a tag: whether)."""
 
     id: str
     reason: str | None = None
     newer: bool = False
+    stands: str | int | bool | None = None
 
 
 # --- applying ---------------------------------------------------------------------------------------------------------
@@ -67,7 +68,7 @@ def apply(connection: Connection, person: str, operations: Sequence[Operation], 
         is_tag = one.field == "tag"
         slot = (one.run_key, one.field, str(one.value) if is_tag else "")
         words[slot], newer = _settle(words.get(slot), (one.at, one.present if is_tag else one.value), now)
-        acks.append(Ack(id=one.id, newer=newer))
+        acks.append(Ack(id=one.id, newer=newer, stands=words[slot][1] if newer else None))
     _write(connection, person, words, {slot for slot in words if words[slot] != before.get(slot)})
     return acks
 
@@ -134,6 +135,13 @@ def said(connection: Connection, person: str, keys: Iterable[str] | None = None)
         before = found.get(row["run_key"], UNSAID)
         found[row["run_key"]] = replace(before, tags=(*before.tags, row["tag"]))
     return {key: one for key, one in found.items() if one != UNSAID}
+
+
+def judged(connection: Connection, person: str) -> list[tuple[int, str | None]]:
+    """(run, flag) of every run that a person has given a flag or stars: cheap however many runs there are, if few are judged."""
+    flag_or_stars = or_(Review.flag.is_not(None), Review.stars > 0)
+    statement = select(Run.id, Review.flag).join(Review, Review.run_key == Run.run_key).where(Review.person == person, flag_or_stars)
+    return [(run_id, flag) for run_id, flag in connection.execute(statement)]
 
 
 def said_by_all(connection: Connection, run_key: str) -> dict[str, Said]:

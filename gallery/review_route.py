@@ -1,9 +1,9 @@
 """POST /app/static/review: what components send of reviews, written at once, outside Streamlit's reruns.
 
 Asked: {"person": "ann", "now": <the client's clock, seconds>, "ops": [{"id", "run", "field", "value", "present"?, "at"?}, ...]}.
-Told: {"now": <ours>, "acks": [{"id", "ok": true, "newer": bool} or {"id", "ok": false, "reason"}], "reason"?}, with status
+Told: {"now": <ours>, "acks": [{"id", "ok": true, "newer": bool, "stands"?} or {"id", "ok": false, "reason"}], "reason"?}, with status
 
-    200  all were taken; `newer`: what the person said later, elsewhere, stands already
+    200  all were taken; `newer`: the person has said something else later, elsewhere, which stands
     409  some were refused, each with its reason; the others were taken
     400  nothing of it can be read        403  it does not come from a page of ours        404  there is no workspace
     503  nothing was written, the workspace is busy or its disk full: to be sent again, as often as it takes
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -29,7 +29,7 @@ from db.engine import open_engine, storage_errors
 from db.review_operations import AHEAD, Operation, Refused, read_id, read_operation, read_person
 from db.reviews import Ack, apply
 from db.workspace import sqlite_url
-from sweep.errors import StylesweepError
+from sweep.errors import StylesweepError, WorkspaceBusy
 
 REVIEW_URL = "/app/static/review"
 HEADER = "x-stylesweep"
@@ -60,8 +60,7 @@ class Reviewing:
     def __init__(self, folder: Path, hosts: Collection[str]) -> None:
         self.database = folder / "sweeps.db"
         self.hosts = frozenset(hosts)
-        self.engine: Engine = open_engine(sqlite_url(self.database))
-        event.listen(self.engine, "connect", _impatient)
+        self.engine: Engine = open_engine(sqlite_url(self.database), patience_ms=PATIENCE_MS)
 
     async def post(self, request: Request) -> JSONResponse:
         """Read the body here, write in a thread: a locked database then holds up no page."""
@@ -80,16 +79,14 @@ class Reviewing:
         try:
             with storage_errors(str(self.engine.url)), self.engine.begin() as connection:
                 acks = apply(connection, person, operations, time.time()) if operations else []
+        except WorkspaceBusy:
+            return _answer(503, [], "another program is writing to the workspace")
         except StylesweepError as error:
             return _answer(503, [], str(error))
         except DBAPIError as error:
             return _answer(503, [], f"the workspace could not be written ({error.orig})")
         acks += refused
         return _answer(200 if all(ack.reason is None for ack in acks) else 409, acks)
-
-
-def _impatient(connection: Any, _record: Any) -> None:
-    connection.execute(f"PRAGMA busy_timeout={PATIENCE_MS}")
 
 
 def guard(request: Request, hosts: Collection[str]) -> None:
@@ -166,12 +163,14 @@ def _ahead(clock: object, now: float) -> float:
 
 
 def _answer(status: int, acks: list[Ack], reason: str = "") -> JSONResponse:
-    told = [
-        {"id": ack.id, "ok": True, "newer": ack.newer} if ack.reason is None else {"id": ack.id, "ok": False, "reason": ack.reason}
-        for ack in acks
-    ]
-    content: dict[str, Any] = {"now": time.time(), "acks": told}
+    content: dict[str, Any] = {"now": time.time(), "acks": [_told(ack) for ack in acks]}
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     if status == 503:
         headers["Retry-After"] = "1"
     return JSONResponse(content | ({"reason": reason} if reason else {}), status, headers)
+
+
+def _told(ack: Ack) -> dict[str, Any]:
+    if ack.reason is not None:
+        return {"id": ack.id, "ok": False, "reason": ack.reason}
+    return {"id": ack.id, "ok": True, "newer": ack.newer} | ({"stands": ack.stands} if ack.newer else {})

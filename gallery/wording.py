@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Any
 
-from gallery.view import Choice, Range, Value
+from gallery.view import Choice, Range, Value, View
 from sweep.transfer.yardstick_names import RISING, YARDSTICKS
 
 YARDSTICK_LABELS = {one.name: one.label for one in YARDSTICKS}
@@ -94,6 +94,15 @@ def choice_text(name: str, choice: Choice) -> str:
     if isinstance(choice, Range):
         return f"{number(choice.low)} to {number(choice.high)}"
     return ", ".join(shown(name, value) for value in choice)
+
+
+def view_text(view: View) -> str:
+    """A view in words: 'demo: content cat.png, beta 1 to 10, picked'."""
+    parts = [f"{label(name).lower()} {choice_text(name, choice)}" for name, choice in (*view.choices, *view.yardsticks)]
+    parts += [STATE_LABELS[state].lower() for state in view.states] + [FLAG_LABELS[flag].lower() for flag in view.flags]
+    parts += [f"{choice_text('stars', view.stars)} stars"] if view.stars else []
+    parts += [f"tagged {tag}" for tag in view.tags] + ([f"“{view.text}”"] if view.text else [])
+    return ", ".join(view.sweeps) + (": " + ", ".join(parts) if parts else "")
 
 
 def alternative(parameters: Mapping[str, Any]) -> str:

@@ -24,11 +24,11 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def served(folder: Path, cwd: Path) -> Iterator[str]:
+def served(folder: Path, cwd: Path, **variables: str) -> Iterator[str]:
     """The launcher as a process of its own, from a directory that knows nothing of the gallery's settings."""
     port = free_port()
     root = Path(__file__).parent.parent
-    environment = {"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin", "HOME": str(cwd)}
+    environment = {"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin", "HOME": str(cwd), **variables}
     with subprocess.Popen(
         [sys.executable, "-c", SERVE, str(folder), str(port)], cwd=cwd, env=environment,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

@@ -34,7 +34,7 @@ function makeReviewQueue() {
   let size = REVIEWS.most
   let busy = []
   let failures = 0
-  let trouble = null
+  let reason = "" // why the last request failed
   let timer = 0
 
   const slot = (op) => `${op.person}\n${op.field}\n${op.field === "tag" ? op.value : ""}`
@@ -60,8 +60,13 @@ function makeReviewQueue() {
     } catch {}
   }
 
+  function trouble() {
+    if (!failures || !pending.length) return null
+    return `${pending.length === 1 ? "1 change waits" : `${pending.length} changes wait`} for the server${reason ? `: ${reason}` : ""}`
+  }
+
   function tell(refused = [], changed = []) {
-    listeners.forEach((listener) => listener({ pending: pending.length, trouble, refused, changed }))
+    listeners.forEach((listener) => listener({ pending: pending.length, trouble: trouble(), refused, changed }))
   }
 
   const seconds = () => Date.now() / 1000 - ahead
@@ -150,7 +155,6 @@ function makeReviewQueue() {
     if (!answered.length) return failed("the server did not answer to what it was sent")
     pending = pending.filter((op) => !answered.includes(op))
     failures = 0
-    trouble = null
     size = batch.length > 1 || !refused.length ? REVIEWS.most : size
     save()
     tell(refused, changed)
@@ -165,10 +169,9 @@ function makeReviewQueue() {
     pending.forEach((op) => (op.at -= off))
   }
 
-  function failed(reason) {
+  function failed(why) {
     failures += 1
-    const many = pending.length === 1 ? "1 change waits" : `${pending.length} changes wait`
-    trouble = `${many} for the server${reason ? ` (${reason.slice(0, 200)})` : ""}`
+    reason = String(why || "").slice(0, 200)
     clearTimeout(timer)
     timer = setTimeout(send, Math.min(250 * 2 ** Math.min(failures - 1, 6), REVIEWS.slowest))
     tell()
@@ -194,7 +197,7 @@ function makeReviewQueue() {
   window.addEventListener("pageshow", send)
   window.addEventListener("online", send)
   window.addEventListener("beforeunload", (event) => {
-    if (trouble) event.preventDefault() // closing the tab would lose what the server has not taken
+    if (trouble()) event.preventDefault() // closing the tab would lose what the server has not taken
   })
   send()
   return {
@@ -205,7 +208,7 @@ function makeReviewQueue() {
       return pending.length
     },
     get trouble() {
-      return trouble
+      return trouble()
     },
     listen(listener) {
       listeners.add(listener)

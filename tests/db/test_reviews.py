@@ -164,7 +164,7 @@ def test_an_unknown_run_is_refused_and_the_others_are_applied(workspace: Workspa
 def test_an_older_word_does_not_undo_a_newer_one_and_is_told_so(workspace: Workspace) -> None:
     (key, *_) = run_keys(workspace)
     do(workspace, "ann", op(key, "flag", "reject", at=20))
-    assert do(workspace, "ann", op(key, "flag", "pick", at=10)) == [Ack(id="c-1", newer=True)]
+    assert do(workspace, "ann", op(key, "flag", "pick", at=10)) == [Ack(id="c-1", newer=True, stands="reject")]
     assert do(workspace, "ann", op(key, "flag", "reject", at=15)) == [Ack(id="c-1")]
     assert do(workspace, "bob", op(key, "flag", "pick", at=10)) == [Ack(id="c-1")]
     with workspace.reader().connect() as connection:
