@@ -3,31 +3,11 @@
 import hashlib
 from pathlib import Path
 
-import httpx
 import pytest
-from asking import ask
-from sqlalchemy import select
+from picture_requests import assert_nothing_there, get, some_image
 
-from db.models import Image
 from db.workspace import Workspace
-from gallery.routes import ICON_URL, download_name, original_url, picture_routes, thumbnail_url
-
-
-def get(folder: Path, url: str, *, method: str = "GET", **headers: str) -> httpx.Response:
-    return ask(picture_routes(folder), url, method=method, **headers)
-
-
-def some_image(workspace: Workspace) -> tuple[str, str, str]:
-    """(hash, format, hash of its thumbnail) of a result."""
-    with workspace.reader().connect() as connection:
-        row = connection.execute(select(Image.sha256, Image.format, Image.thumbnail).where(Image.original_name.is_(None))).first()
-    assert row is not None
-    return row.sha256, row.format, row.thumbnail
-
-
-def assert_nothing_there(answer: httpx.Response) -> None:
-    assert answer.status_code == 404
-    assert answer.headers["cache-control"] == "no-store"
+from gallery.routes import ICON_URL, download_name, original_url, thumbnail_url
 
 
 def test_an_original_comes_byte_for_byte_and_may_be_kept_for_ever(wide: Workspace) -> None:
