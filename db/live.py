@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, exists, func, select
 
+from db.browse import by_combination
 from db.models import Attempt, Combination, Image, LossPoint, Preview, Run, Sweep
-from db.queries import Result, results
+from db.queries import Result
 
 FAILED = ("failed", "quarantined", "diverged")
 """Ended without a picture, and not because somebody asked for it."""
@@ -78,8 +79,13 @@ def running(connection: Connection, sweep_id: int, limit: int) -> list[Running]:
 
 def first_combinations(connection: Connection, sweep_id: int, run_keys: Sequence[str]) -> dict[str, Result]:
     """Run key -> the sweep's first combination of it; for at most 500 runs."""
-    found = results(connection, Combination.sweep_id == sweep_id, Run.run_key.in_(run_keys[:500]))
-    return {result.run_key: result for result in reversed(found)}
+    if not run_keys:
+        return {}
+    # By the runs, which are few, and not by the sweep, which may have a hundred thousand combinations.
+    ours = Combination.sweep_id + 0 == sweep_id
+    of_runs = Combination.run_id.in_(select(Run.id).where(Run.run_key.in_(run_keys[:500])))
+    first = connection.execute(select(func.min(Combination.id)).where(of_runs, ours).group_by(Combination.run_id)).scalars().all()
+    return {result.run_key: result for result in by_combination(connection, first)}
 
 
 def curves(connection: Connection, run_ids: Sequence[int]) -> dict[int, list[tuple[int, float, float]]]:

@@ -125,7 +125,7 @@ def go(opened: Opened, wanted: Wanted) -> None:
 def summary(opened: Opened, wanted: Wanted, ids: tuple[int, ...], remarks: list[str]) -> None:
     """How much that is, the button, and the command that does the same."""
     options = wanted.options(opened.spec.view, opened.by)
-    found = measured(workspace_folder(), ids, options, opened.moment.stamp)
+    found = measured(workspace_folder(), (hash(ids), opened.moment.stamp), options, ids)
     with st.container(border=True):
         if not ids:
             st.markdown("**Nothing to export**")
@@ -150,10 +150,10 @@ def summary(opened: Opened, wanted: Wanted, ids: tuple[int, ...], remarks: list[
 
 
 @st.cache_data(max_entries=64, ttl=300, show_spinner=False)
-def measured(folder: Path, ids: tuple[int, ...], options: ExportOptions, stamp: float) -> Estimate:
-    """stamp: when somebody last reviewed."""
+def measured(folder: Path, key: tuple[int, float], options: ExportOptions, _ids: tuple[int, ...]) -> Estimate:
+    """key: a hash of the ids, as Streamlit's own takes long for many, and when somebody last reviewed."""
     with reading() as connection:
-        return estimate(connection, opened_workspace().artifacts, ids, options)
+        return estimate(connection, opened_workspace().artifacts, _ids, options)
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)

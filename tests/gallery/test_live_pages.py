@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from factories import finished_event, made_up_workspace
 from gallery_factories import Point, add_sweep, look_at, random_points
-from shown_pages import component, page, words
+from page_harness import component, page, words
 from sqlalchemy import select, update
 from streamlit.testing.v1 import AppTest
 

@@ -10,7 +10,7 @@ import pytest
 import streamlit as st
 from factories import curve, finished_event, made_up_workspace, snapshot_event
 from gallery_factories import HOSTILE, Point, add_sweep, look_at
-from shown_pages import component, page, words
+from page_harness import component, page, words
 from sqlalchemy import text
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block
