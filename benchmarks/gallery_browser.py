@@ -179,12 +179,14 @@ class Sockets:
         message.ParseFromString(payload)
         kind = message.WhichOneof("type")
         if kind == "new_session":
-            self.reruns.append({"elements": 0, "blocks": 0, "bytes": 0, "ended": 0})
+            self.reruns.append({"elements": 0, "blocks": 0, "bytes": 0, "data": 0, "ended": 0})
         elif self.reruns:
             one = self.reruns[-1]
             one["bytes"] += len(payload)
             is_block = kind == "delta" and message.delta.WhichOneof("type") == "add_block"
             one["blocks"] += int(is_block)
+            if kind == "delta" and message.delta.new_element.WhichOneof("type") == "bidi_component":
+                one["data"] += len(message.delta.new_element.bidi_component.json.encode())
             one["elements"] += int(kind in ("delta", "ref_hash") and not is_block)
             one["ended"] += int(kind == "script_finished" and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY)
 

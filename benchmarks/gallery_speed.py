@@ -23,6 +23,7 @@ LIMITS = {
     "open a run": {1_000: 500, 10_000: 500, 100_000: 500},
     "key to screen": {1_000: 50, 10_000: 50, 100_000: 50},
     "key to database": {1_000: 500, 10_000: 500, 100_000: 500},
+    "next picture in Cull": {1_000: 100, 10_000: 100, 100_000: 100},
     "cold load": {1_000: 3_000, 10_000: 3_000, 100_000: 3_200},
 }
 GROWTH = 1.5
@@ -127,9 +128,32 @@ def _times(plan: Plan, at: Benches, gallery: Served, workspace: Path) -> Times:
         for turn in range(max(3, plan.turns // 3)):
             told["open a run"][0].append(_open(page, turn))
             told["open a run"][1].append(_blank_turn(blank))
+        _through(page, gallery)
+        for _ in range(plan.turns):
+            told["next picture in Cull"][0].append(
+                ask(page, f"window.stage = {STAGE}; {press('ArrowRight')}", f"{STAGE} !== stage && {PAINTED}")
+            )
+            page.wait_for_timeout(150)
         if said := shown_error(page):
             raise SystemExit(f"the page says {said}")
     return told
+
+
+STAGE = "(deep('.stage img')[0] || {}).src"
+PAINTED = "deep('.stage img').some((one) => one.complete && one.naturalWidth > 0)"
+
+
+def _through(page: Page, gallery: Served) -> None:
+    """To Cull, with every picture of the sweep."""
+    page.goto(f"{gallery.url}/cull?sweep={SWEEP}&mode=all")
+    page.wait_for_function(f"() => window.until && {PAINTED}", timeout=60_000)
+    page.wait_for_timeout(1500)
+
+
+def press(key: str) -> str:
+    """A key, on what has the focus, as an expression."""
+    event = f"new KeyboardEvent('keydown', {{key: '{key}', bubbles: true, composed: true}})"
+    return f"(document.activeElement || document.body).dispatchEvent({event})"
 
 
 def _blank_turn(blank: Page) -> float:
@@ -197,7 +221,8 @@ def counts(plan: Plan, at: Benches) -> Iterator[Row]:
         yield Row("memory of the server", at_flips, gallery.memory(), "MB")
         yield Row("Streamlit's store of pictures", at_flips, gallery.media_bytes(), "bytes", most=0)
         yield Row("elements of a rerun, at most", at_flips, max(one["elements"] for one in reruns), most=ELEMENTS)
-        yield Row("bytes of a rerun, at most", at_flips, max(one["bytes"] for one in reruns), "bytes", most=PAGE_BYTES)
+        yield Row("data of a page of 48, at most", at_flips, max(one["data"] for one in reruns), "bytes", most=PAGE_BYTES)
+        yield Row("bytes of a rerun, at most", at_flips, max(one["bytes"] for one in reruns), "bytes")
 
 
 def keys(plan: Plan, at: Benches) -> Iterator[Row]:
@@ -222,7 +247,25 @@ def keys(plan: Plan, at: Benches) -> Iterator[Row]:
                 page.keyboard.press(str(stars))
         spent = time.monotonic() - began
         lost = _missing(workspace, expected)
-    yield Row("keys that were lost", f"{plan.keys} keys in {spent:.0f} s", lost, most=0)
+        yield Row("keys that were lost, stars and arrows in the grid", f"{plan.keys} keys in {spent:.0f} s", lost, most=0)
+        yield _keys_in_cull(plan, page, gallery, workspace)
+
+
+def _keys_in_cull(plan: Plan, page: Page, gallery: Served, workspace: Path) -> Row:
+    """Stars, after each of which the next picture comes by itself: so many keys, so many runs."""
+    _through(page, gallery)
+    newer = "SELECT count(*) FROM review WHERE stars_at > ? AND stars > 0"
+    with closing(sqlite3.connect(workspace / "sweeps.db", timeout=30)) as connection:
+        (newest,) = connection.execute("SELECT max(stars_at) FROM review").fetchone()
+        began = time.monotonic()
+        for number in range(plan.keys):
+            page.wait_for_timeout(max(0, 1e3 * (began + number / 10 - time.monotonic())))
+            page.keyboard.press(str(1 + number % 5))
+        spent, found = time.monotonic() - began, 0
+        while found < plan.keys and time.monotonic() < began + spent + 10:
+            time.sleep(0.2)
+            (found,) = connection.execute(newer, (newest or 0.0,)).fetchone()
+    return Row("keys that were lost, stars in Cull", f"{plan.keys} keys in {spent:.0f} s", plan.keys - found, most=0)
 
 
 def _missing(workspace: Path, expected: dict[str, int]) -> int:
