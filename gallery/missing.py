@@ -10,6 +10,7 @@ from db import browse, queries
 from db.queries import Result
 from gallery.export.recipe import pictures_of, recipe_of
 from gallery.export.spec import plan_of
+from gallery.export.spec import written as as_yaml
 from gallery.look import Look
 from gallery.pivot import Pivot
 from gallery.selection import Selected
@@ -45,7 +46,7 @@ def missing_spec(connection: Connection, look: Look, selected: Selected, pivoted
         exclude = [{y: written[y][row], x: [written[x][one] for one in some]} for row, some in there.items() if some]
         plan |= {"exclude": exclude} if exclude else {}
     plan["name"] = f"{first.sweep}-missing"
-    return Missing(text=written(plan), runs=len(cells))
+    return Missing(text=as_yaml(plan), runs=len(cells))
 
 
 def _plan(connection: Connection, result: Result) -> dict[str, Any]:
