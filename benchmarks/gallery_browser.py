@@ -68,8 +68,9 @@ window.until = async (act, ready, limit = 60000) => {
 
 @dataclass(frozen=True)
 class Served:
-    """A server that runs. said: what it has printed so far."""
+    """A server that runs. what: the workspace or the page that it serves; output: what it has printed so far."""
 
+    what: Path
     url: str
     pid: int
     output: Path
@@ -106,7 +107,7 @@ def served(script: str, what: Path, folder: Path) -> Iterator[Served]:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=subprocess.STDOUT)
         try:
             _wait(f"http://127.0.0.1:{port}/_stcore/health", process, output)
-            yield Served(url=f"http://127.0.0.1:{port}", pid=process.pid, output=output)
+            yield Served(what=what, url=f"http://127.0.0.1:{port}", pid=process.pid, output=output)
         finally:
             process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):

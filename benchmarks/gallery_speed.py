@@ -69,10 +69,9 @@ def speed(plan: Plan, at: Benches) -> Iterator[Row]:
     """Times at every size, each in turn with the blank page's."""
     flips: dict[int, float] = {}
     for runs in plan.sizes:
-        workspace = at.workspace(runs)
-        with served(GALLERY, workspace, at.folder) as gallery:
+        with served(GALLERY, at.workspace(runs), at.folder) as gallery:
             yield from _first(at, gallery, runs)
-            told = _times(plan, at, gallery, workspace)
+            told = _times(plan, at, gallery)
         for what, (values, blanks) in told.items():
             p50, p95 = points_of(values)
             yield Row(f"{what}, p50", f"{runs:,} runs, {len(values)} times", p50, "ms")
@@ -103,40 +102,47 @@ def _first(at: Benches, gallery: Served, runs: int) -> Iterator[Row]:
 Times = dict[str, tuple[list[float], list[float]]]
 
 
-def _times(plan: Plan, at: Benches, gallery: Served, workspace: Path) -> Times:
+def _times(plan: Plan, at: Benches, gallery: Served) -> Times:
     """What -> (our times, those of the blank page)."""
     told: Times = {what: ([], []) for what in LIMITS}
+    ours, blanks = ({what: told[what][side] for what in LIMITS} for side in (0, 1))
     for _ in range(plan.loads):
         with visitor(at.browser) as page:
-            told["cold load"][0].append(loaded(page, grid_url(gallery), "painted(18)"))
+            ours["cold load"].append(loaded(page, grid_url(gallery), "painted(18)"))
         with visitor(at.browser) as page:
-            told["cold load"][1].append(loaded(page, at.blank.url, "document.body.innerText.includes('turn 0')"))
+            blanks["cold load"].append(loaded(page, at.blank.url, BLANK_READY))
     with visitor(at.browser) as page, visitor(at.browser) as blank:
         loaded(page, grid_url(gallery), "painted(18)")
-        loaded(blank, at.blank.url, "document.body.innerText.includes('turn 0')")
+        loaded(blank, at.blank.url, BLANK_READY)
         page.wait_for_timeout(1500)
         for turn in range(plan.turns):
-            act = NEXT if turn % 20 < 10 else PREVIOUS
-            told["page flip"][0].append(ask(page, act, NEW_THUMB))
-            told["page flip"][1].append(_blank_turn(blank))
+            ours["page flip"].append(ask(page, NEXT if turn % 20 < 10 else PREVIOUS, NEW_THUMB))
+            blanks["page flip"].append(_blank_turn(blank))
         for turn in range(plan.turns + plan.turns % 2):
-            told["filter change"][0].append(_filter(page, STYLES[turn // 2 % len(STYLES)]))
-            told["filter change"][1].append(_blank_turn(blank))
-        for turn in range(plan.turns):
-            told["key to screen"][0].append(_key_to_screen(page, turn))
-            told["key to database"][0].append(_key_to_database(page, workspace, turn))
+            ours["filter change"].append(_filter(page, STYLES[turn // 2 % len(STYLES)]))
+            blanks["filter change"].append(_blank_turn(blank))
         for turn in range(max(3, plan.turns // 3)):
-            told["open a run"][0].append(_open(page, turn))
-            told["open a run"][1].append(_blank_turn(blank))
-        _through(page, gallery)
-        for _ in range(plan.turns):
-            told["next picture in Cull"][0].append(
-                ask(page, f"window.stage = {STAGE}; {press('ArrowRight')}", f"{STAGE} !== stage && {PAINTED}")
-            )
-            page.wait_for_timeout(150)
+            ours["open a run"].append(_open(page, turn))
+            blanks["open a run"].append(_blank_turn(blank))
+        _pressed(plan, page, gallery, ours)
         if said := shown_error(page):
             raise SystemExit(f"the page says {said}")
     return told
+
+
+BLANK_READY = "document.body.innerText.includes('turn 0')"
+
+
+def _pressed(plan: Plan, page: Page, gallery: Served, ours: dict[str, list[float]]) -> None:
+    """Keys in the grid, and in Cull."""
+    for turn in range(plan.turns):
+        ours["key to screen"].append(_key_to_screen(page, turn % 12))
+        ours["key to database"].append(_key_to_database(page, gallery, turn % 12))
+    _through(page, gallery)
+    for _ in range(plan.turns):
+        step = f"window.stage = {STAGE}; {press('ArrowRight')}"
+        ours["next picture in Cull"].append(ask(page, step, f"{STAGE} !== stage && {PAINTED}"))
+        page.wait_for_timeout(150)
 
 
 STAGE = "(deep('.stage img')[0] || {}).src"
@@ -167,26 +173,29 @@ def _filter(page: Page, style: str) -> float:
     return ask(page, pill, NEW_THUMB)
 
 
-def _key_to_screen(page: Page, turn: int) -> float:
-    tile = f"tiles()[{turn % 12}]"
+def _key_to_screen(page: Page, place: int) -> float:
+    """One star more than a tile has, after five the first again."""
+    tile = f"tiles()[{place}]"
     mark = f"(({tile}.querySelector('.review-marks') || {{getAttribute: () => ''}}).getAttribute('aria-label') || '')"
-    key = f"new KeyboardEvent('keydown', {{key: '{1 + turn % 5}', bubbles: true, composed: true}})"
     page.evaluate(f"() => {{ {tile}.querySelector('a.tile').focus(); window.mark = {mark} }}")
-    return ask(page, f"{tile}.querySelector('a.tile').dispatchEvent({key})", f"{mark} !== window.mark")
+    key = "String(1 + Number((mark.match(/([1-5]) star/) || [0, 0])[1]) % 5)"
+    event = f"new KeyboardEvent('keydown', {{key: {key}, bubbles: true, composed: true}})"
+    return ask(page, f"{tile}.querySelector('a.tile').dispatchEvent({event})", f"{mark} !== window.mark")
 
 
-def _key_to_database(page: Page, workspace: Path, turn: int) -> float:
-    """From before the key is pressed until a reader sees the row."""
-    run = page.evaluate(f"() => {{ const one = tiles()[{turn % 12}]; one.querySelector('a.tile').focus(); return one.dataset.id }}")
-    stars = 1 + (turn + 1 + turn // 5) % 5
-    with closing(sqlite3.connect(workspace / "sweeps.db", timeout=30)) as connection:
-        newest = "SELECT stars, stars_at FROM review WHERE run_key = ? ORDER BY stars_at DESC LIMIT 1"
-        before = connection.execute(newest, (run,)).fetchone()
+def _key_to_database(page: Page, gallery: Served, place: int) -> float:
+    """From before a key is pressed until a reader sees its row."""
+    run = page.evaluate(f"() => {{ const one = tiles()[{place}]; one.querySelector('a.tile').focus(); return one.dataset.id }}")
+    page.wait_for_function("() => window.stylesweepReviews.pending === 0")
+    newest = "SELECT stars FROM review WHERE run_key = ? ORDER BY stars_at DESC LIMIT 1"
+    with closing(sqlite3.connect(gallery.what / "sweeps.db", timeout=30)) as connection:
+        (before,) = connection.execute(newest, (run,)).fetchone()
+        wanted = 1 + (before or 0) % 5
         began = time.monotonic()
-        page.keyboard.press(str(stars))
-        while (now := connection.execute(newest, (run,)).fetchone()) == before or now is None or now[0] != stars:
+        page.keyboard.press(str(wanted))
+        while connection.execute(newest, (run,)).fetchone() != (wanted,):
             if time.monotonic() - began > 60:
-                raise SystemExit(f"key {stars} on {run} did not reach the database within a minute")
+                raise SystemExit(f"key {wanted} on {run} did not reach the database within a minute")
             time.sleep(0.002)
         return 1e3 * (time.monotonic() - began)
 
