@@ -349,6 +349,17 @@ def test_two_runs_with_what_differs_yardsticks_and_curves(opened: Workspace) -> 
     assert "Losses are unweighted" in words(at)
 
 
+def test_without_ids_it_is_what_was_compared_last(opened: Workspace) -> None:
+    first, second = results(opened, "demo")[:2]
+    at = page(ids=f"{first.run_key},{second.run_key}", sweep="demo", mode="slider")
+    del at.query_params["ids"]
+    del at.query_params["mode"]
+    at.run()
+    stage = component(at, "compare")
+    assert stage is not None
+    assert ([pane["run"] for pane in stage["panes"]], stage["mode"]) == ([first.run_key, second.run_key], "slider")
+
+
 def test_five_ids_and_a_run_without_a_picture_are_said(opened: Workspace) -> None:
     keys = [one.run_key for one in results(opened, "demo")[:4]] + [results(opened, "demo", "failed")[0].run_key]
     at = page(ids=",".join(keys), sweep="demo")
