@@ -339,6 +339,17 @@ def test_two_runs_with_what_differs_yardsticks_and_curves(opened: Workspace) -> 
     assert "Losses are unweighted" in words(at)
 
 
+def test_without_ids_it_is_what_was_compared_last(opened: Workspace) -> None:
+    first, second = results(opened, "demo")[:2]
+    at = page(ids=f"{first.run_key},{second.run_key}", sweep="demo", mode="slider")
+    del at.query_params["ids"]
+    del at.query_params["mode"]
+    at.run()
+    stage = component(at, "compare")
+    assert stage is not None
+    assert ([pane["run"] for pane in stage["panes"]], stage["mode"]) == ([first.run_key, second.run_key], "slider")
+
+
 def test_five_ids_and_a_run_without_a_picture_are_said(opened: Workspace) -> None:
     keys = [one.run_key for one in results(opened, "demo")[:4]] + [results(opened, "demo", "failed")[0].run_key]
     at = page(ids=",".join(keys), sweep="demo")
@@ -347,6 +358,10 @@ def test_five_ids_and_a_run_without_a_picture_are_said(opened: Workspace) -> Non
     stage = component(at, "compare")
     assert stage is not None
     assert [bool(pane["src"]) for pane in stage["panes"]] == [False, True]
+    stage = component(page(ids=f"{keys[0]},{keys[4]}", sweep="demo"), "compare")
+    assert stage is not None
+    assert (stage["place"], stage["previous"]) == ("12 pictures in the view", None)
+    assert stage["next"] not in (None, keys[0])
 
 
 def test_a_view_that_does_not_hold_the_runs_still_offers_its_own(opened: Workspace) -> None:
@@ -355,7 +370,7 @@ def test_a_view_that_does_not_hold_the_runs_still_offers_its_own(opened: Workspa
     stage = component(at, "compare")
     assert stage is not None
     assert stage["next"] is not None and stage["previous"] is None
-    assert "not in this view" in stage["place"]
+    assert stage["place"].endswith("pictures in the view")
 
 
 def test_a_view_without_any_picture_offers_nothing(opened: Workspace) -> None:
