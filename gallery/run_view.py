@@ -6,20 +6,25 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from db import browse, queries
+from db import browse, lineage, queries
+from db.lineage import Relative
 from db.queries import Result
+from db.reviews import Said, said_by_all, tag_counts
 from gallery.components.pictures import Shown
 from gallery.export.recipe import pictures_of, recipe_of
 from gallery.export.spec import rerun_spec
 from gallery.filters import FilterSpec
-from gallery.opened import Neighbours, neighbours, opened_as, opened_view
+from gallery.opened import Opened, opened_as, opened_view
 from gallery.reading import reading
 from gallery.routes import original_url, thumbnail_url
+from gallery.run_around import Around, alone, around, picture_item, ranks
 from gallery.view import View
 from gallery.wording import alternative
+from gallery.yardstick_rows import Rank
 from sweep.combination import RunSettings, Weights
 from sweep.errors import InputError
 
+MOST_TAGS = 200
 NO_PICTURE = {
     "queued": "Queued: this run has not begun",
     "running": "Running: the picture comes when it is done",
@@ -37,7 +42,10 @@ class NoSuchRun(InputError):
 
 @dataclass(frozen=True, kw_only=True)
 class RunView:
-    """A run as one combination of it. spec: the view that it is looked at in; neighbours: its place there."""
+    """A run as one combination of it. spec: the view that it is looked at in; around: its place there, and the runs beside it.
+
+    ranks: yardstick -> how it stands in its pair; reviews: person -> what they said of it; person: who looks.
+    """
 
     result: Result
     shared: Sequence[Result]
@@ -46,7 +54,13 @@ class RunView:
     snapshots: Sequence[tuple[int, str, str | None]]
     images: Mapping[str, Mapping[str, Any]]
     spec: FilterSpec
-    neighbours: Neighbours | None
+    around: Around
+    ranks: Mapping[str, Rank]
+    reviews: Mapping[str, Said]
+    made_from: Sequence[Relative]
+    made_into: Sequence[Relative]
+    tags: Sequence[str]
+    person: str
     driven: bool
 
 
@@ -64,16 +78,16 @@ def read_run(text: str) -> RunView:
         except InputError as error:
             raise NoSuchRun(*error.args) from error
         opened = opened_view(own=("id",))
-        beside = neighbours(connection, opened, result.run_key)
+        beside = around(connection, opened, result.run_key)
         if beside is None:
             opened = opened_as(FilterSpec(view=View(sweeps=(result.sweep,), sort="plan")))
-            beside = neighbours(connection, opened, result.run_key)
-        return _read(connection, result, opened.spec, beside)
+            beside = around(connection, opened, result.run_key)
+        return _read(connection, result, opened, beside)
 
 
-def _read(connection: Connection, result: Result, spec: FilterSpec, beside: Neighbours | None) -> RunView:
+def _read(connection: Connection, result: Result, opened: Opened, beside: Around | None) -> RunView:
     shared = browse.sharing(connection, result.run_key)
-    mine = [one for one in shared if one.sweep in spec.view.sweeps]
+    mine = [one for one in shared if one.sweep in opened.spec.view.sweeps]
     snapshots = queries.snapshots(connection, result.run_key)
     wanted = {*RunSettings.from_canonical(result.settings).pictures(), *(sha256 for _, sha256, _ in snapshots)}
     return RunView(
@@ -83,10 +97,38 @@ def _read(connection: Connection, result: Result, spec: FilterSpec, beside: Neig
         attempts=queries.attempts(connection, result.run_key),
         snapshots=snapshots,
         images={sha256: found for sha256 in wanted if (found := queries.image(connection, sha256))},
-        spec=spec,
-        neighbours=beside,
+        spec=opened.spec,
+        around=beside or alone(result),
+        ranks=ranks(connection, opened.look, result.run_key),
+        reviews=said_by_all(connection, result.run_key),
+        made_from=lineage.made_from(connection, list(dict.fromkeys(one.sweep for one in shared)), result.run_key),
+        made_into=lineage.made_into(connection, result.run_key),
+        tags=list(dict.fromkeys([*tag_counts(connection, opened.person), *tag_counts(connection)]))[:MOST_TAGS],
+        person=opened.person,
         driven=queries.driver(connection) is not None,
     )
+
+
+def viewer_data(run: RunView, grid: str) -> dict[str, Any]:
+    """What the script that shows the picture needs. grid: where the way back leads."""
+    beside = run.around
+    return {
+        "id": run.result.run_key, "person": run.person, "at": beside.at, "items": beside.items, "first": beside.first,
+        "place": beside.place, "total": beside.total, "shown": shown_item(run), "inputs": [small_item(one) for one in input_pictures(run)],
+        "film": [small_item(one) for one in film(run)], "tags": list(run.tags), "grid": grid,
+    }  # fmt: skip
+
+
+def shown_item(run: RunView) -> dict[str, Any]:
+    """The picture that stands for the run: its result, else its last one, else words."""
+    if run.result.state == "done" and (found := picture_item(run.result)):
+        return found
+    return main_picture(run).item()
+
+
+def small_item(one: Shown) -> dict[str, Any]:
+    """A picture beside it: small by its thumbnail, and large by its own file when it is asked for."""
+    return one.item() | ({"full": one.href} if one.href else {})
 
 
 def main_picture(run: RunView) -> Shown:
@@ -100,7 +142,8 @@ def main_picture(run: RunView) -> Shown:
         )  # fmt: skip
     if run.snapshots:
         step, sha256, _ = run.snapshots[-1]
-        return _by_hash(run, sha256, f"The last picture kept, at step {step:,}", alternative(result.parameters))
+        last = _by_hash(run, sha256, f"The last picture kept, at step {step:,}", alternative(result.parameters))
+        return replace(last, src=last.href)
     return Shown(alt="", caption="", none=NO_PICTURE[result.state])
 
 
@@ -109,10 +152,9 @@ def film(run: RunView) -> list[Shown]:
     if run.result.state != "done" and len(run.snapshots) == 1:
         return []
     frames = []
-    for step, sha256, thumbnail in run.snapshots:
+    for step, sha256, _ in run.snapshots:
         alt = f"{alternative(run.result.parameters)}, after step {step:,}"
-        frame = _by_hash(run, sha256, f"step {step:,}", alt)
-        frames.append(replace(frame, src=thumbnail_url(thumbnail)) if frame.src and thumbnail else frame)
+        frames.append(_by_hash(run, sha256, f"step {step:,}", alt))
     return frames
 
 
@@ -150,7 +192,8 @@ def _by_hash(run: RunView, sha256: str, caption: str, alt: str) -> Shown:
         return Shown(alt=alt, caption=caption, none="Not in this workspace")
     url = original_url(sha256, image["format"])
     return Shown(
-        src=url, href=url, alt=alt, caption=caption, width=image["width"], height=image["height"], colour=image["mean_colour"]
+        src=thumbnail_url(image["thumbnail"]) if image["thumbnail"] else url, href=url, alt=alt, caption=caption,
+        width=image["width"], height=image["height"], colour=image["mean_colour"],
     )  # fmt: skip
 
 
