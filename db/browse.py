@@ -6,7 +6,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, distinct, func, or_, select
+from sqlalchemy import ColumnElement, Connection, case, exists, func, select
 
 from db.models import Combination, Image, Review, ReviewTag, Run, Sweep
 from db.queries import PARAMETERS, Result, results
@@ -23,9 +23,9 @@ def newest_seq(connection: Connection) -> int:
 
 
 def new_since(connection: Connection, sweeps: Sequence[str], asof: int) -> int:
-    """How many runs of these sweeps finished after `asof`."""
-    statement = select(func.count(distinct(Run.id))).join(Combination, Combination.run_id == Run.id)
-    return connection.execute(statement.where(_of_sweeps(sweeps), Run.finished_seq > asof)).scalar_one()
+    """How many runs of these sweeps finished after `asof`. Asked every few seconds: the newest runs are looked at, not the sweeps'."""
+    wanted = exists().where(Combination.run_id == Run.id, _of_sweeps(sweeps))
+    return connection.execute(select(func.count()).where(Run.finished_seq > asof, wanted)).scalar_one()
 
 
 def sweep_names(connection: Connection, *, archived: bool = True) -> dict[int, str]:
@@ -46,13 +46,13 @@ def _runs_of(sweeps: Sequence[str]) -> ColumnElement[bool]:
 
 def spread(connection: Connection, sweeps: Sequence[str]) -> dict[str, bool]:
     """Parameter -> whether the combinations of these sweeps have several values of it; None counts as one."""
-    columns = []
-    for name in PARAMETERS:
-        column = getattr(Combination, name)
-        several = or_(func.min(column) != func.max(column), and_(func.count(column) > 0, func.count(column) < func.count()))
-        columns.append(func.coalesce(several, False).label(name))
-    row = connection.execute(select(*columns).where(_of_sweeps(sweeps))).one()
-    return {name: bool(getattr(row, name)) for name in PARAMETERS}
+    columns = [getattr(Combination, name) for name in PARAMETERS]
+    first = connection.execute(select(*columns).where(_of_sweeps(sweeps)).limit(1)).first()
+    if first is None:
+        return dict.fromkeys(PARAMETERS, False)
+    others = [func.max(case((column.is_distinct_from(value), 1), else_=0)) for column, value in zip(columns, first, strict=True)]
+    row = connection.execute(select(*others).where(_of_sweeps(sweeps))).one()
+    return {name: bool(several) for name, several in zip(PARAMETERS, row, strict=True)}
 
 
 def constants(connection: Connection, sweeps: Sequence[str], names: Sequence[str]) -> Mapping[str, Any]:
@@ -63,16 +63,27 @@ def constants(connection: Connection, sweeps: Sequence[str], names: Sequence[str
 
 
 def combinations(connection: Connection, sweeps: Sequence[str], names: Sequence[str]) -> Rows:
-    """(id, run, sweep, content_sha256, style, style_sha256, and the parameters of these names) of every combination, by id."""
+    """(id, run, sweep, and the parameters of these names) of every combination, by id."""
     fixed = (Combination.id, Combination.run_id, Combination.sweep_id)
-    pair = (Combination.content_sha256, Combination.style.label("style_name"), Combination.style_sha256)
-    varied = [getattr(Combination, name).label(f"p_{name}") for name in names]
-    return connection.execute(select(*fixed, *pair, *varied).where(_of_sweeps(sweeps)).order_by(Combination.id)).all()
+    varied = [getattr(Combination, name) for name in names]
+    return connection.execute(select(*fixed, *varied).where(_of_sweeps(sweeps)).order_by(Combination.id)).all()
 
 
-def runs(connection: Connection, sweeps: Sequence[str]) -> Rows:
-    """(id, state, finished_seq, protocol) of every run of these sweeps, by id."""
-    columns = (Run.id, Run.state, Run.finished_seq, Run.protocol)
+def pairs(connection: Connection, sweeps: Sequence[str]) -> Rows:
+    """(content, content_sha256, style, style_sha256) of these sweeps, each once."""
+    columns = (Combination.content, Combination.content_sha256, Combination.style, Combination.style_sha256)
+    return connection.execute(select(*columns).where(_of_sweeps(sweeps)).distinct()).all()
+
+
+def pair_of_each(connection: Connection, sweeps: Sequence[str]) -> Rows:
+    """(content_sha256, style, style_sha256) of every combination, by id."""
+    columns = (Combination.content_sha256, Combination.style, Combination.style_sha256)
+    return connection.execute(select(*columns).where(_of_sweeps(sweeps)).order_by(Combination.id)).all()
+
+
+def runs(connection: Connection, sweeps: Sequence[str], yardsticks: Sequence[str]) -> Rows:
+    """(id, state, finished_seq, protocol, and these yardsticks) of every run of these sweeps, by id."""
+    columns = (Run.id, Run.state, Run.finished_seq, Run.protocol, *(getattr(Run, name) for name in yardsticks))
     return connection.execute(select(*columns).where(_runs_of(sweeps)).order_by(Run.id)).all()
 
 
@@ -90,17 +101,17 @@ def signatures(connection: Connection, sweeps: Sequence[str], asof: int) -> Rows
     return connection.execute(statement.where(_runs_of(sweeps), Run.finished_seq <= asof, Image.signature.is_not(None))).all()
 
 
-def reviews(connection: Connection, sweeps: Sequence[str], person: str) -> Rows:
-    """(run, flag, stars, note) of the runs of these sweeps of which a person has said something."""
+def reviews(connection: Connection, person: str) -> Rows:
+    """(run, flag, stars, note) of the runs of which a person has said something, of whatever sweep: those are few, sweeps may be large."""
     columns = (Run.id, Review.flag, Review.stars, Review.note)
     statement = select(*columns).join(Run, Run.run_key == Review.run_key)
-    return connection.execute(statement.where(Review.person == person, _runs_of(sweeps))).all()
+    return connection.execute(statement.where(Review.person == person)).all()
 
 
-def tags(connection: Connection, sweeps: Sequence[str], person: str) -> Rows:
-    """(run, tag) of the runs of these sweeps."""
+def tags(connection: Connection, person: str) -> Rows:
+    """(run, tag) of the runs that a person has tagged, of whatever sweep."""
     statement = select(Run.id, ReviewTag.tag).join(Run, Run.run_key == ReviewTag.run_key)
-    return connection.execute(statement.where(ReviewTag.person == person, ReviewTag.present, _runs_of(sweeps))).all()
+    return connection.execute(statement.where(ReviewTag.person == person, ReviewTag.present)).all()
 
 
 def reviewers(connection: Connection) -> list[str]:
@@ -137,11 +148,11 @@ def run_ids(connection: Connection, beginnings: Sequence[str]) -> dict[str, int]
     return found
 
 
-def keys_beginning(connection: Connection, sweeps: Sequence[str], beginning: str) -> list[int]:
-    """The runs of these sweeps whose key begins so ('r1-' may be left out)."""
+def keys_beginning(connection: Connection, beginning: str) -> list[int]:
+    """The runs, of whatever sweep, whose key begins with these hex digits ('r1-' may be left out)."""
     wanted = beginning if beginning.startswith("r1-") else f"r1-{beginning}"
-    starts = Run.run_key.startswith(wanted, autoescape=True)
-    return list(connection.execute(select(Run.id).where(starts, _runs_of(sweeps))).scalars())
+    # A range, for which the index of the keys serves: keys are made of 0-9 and a-f.
+    return list(connection.execute(select(Run.id).where(Run.run_key >= wanted, Run.run_key < f"{wanted}g")).scalars())
 
 
 def by_combination(connection: Connection, combination_ids: Sequence[int]) -> list[Result]:

@@ -5,9 +5,12 @@ sweeps have a thousand combinations or a hundred thousand. A run that finished l
 nothing moves under the reader's hand while a sweep runs. At 100,000 combinations it holds some 10 MB, and 0.8 MB per yardstick asked for.
 """
 
+import gc
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import compress
 from typing import Any
 
@@ -27,6 +30,8 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 DONE = RUN_STATES.index("done")
 RUNNING = RUN_STATES.index("running")
+AT_ONCE = ("balance", "content_kept", "style_gained")
+"""Yardsticks that are read with the runs, as there are controls for them: a pass over the runs each would take as long as that one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +74,12 @@ class Look:
     def varying(self) -> tuple[str, ...]:
         """The parameters with several values, in the order people read them."""
         return tuple(name for name in PARAMETERS if name in self.columns)
+
+    @cached_property
+    def shared(self) -> Mask:
+        """The combinations whose run other combinations here need too."""
+        needed: Mask = np.bincount(self.run_of, minlength=len(self.run)) > 1
+        return needed[self.run_of]
 
     def yardstick(self, connection: Connection, name: str) -> Floats:
         """A yardstick of every run, NaN where it was not measured by then. What has finished does not change, so any moment will do."""
@@ -115,12 +126,27 @@ class Look:
 
 def take_look(connection: Connection, sweeps: Sequence[str], asof: int) -> Look:
     """Read the sweeps of these names as they stood when the run numbered `asof` had just finished."""
+    with _no_collection():
+        return _taken(connection, sweeps, asof)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Hundreds of thousands of values are about to be read, and none is rubbish: looking for it would take a third of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _taken(connection: Connection, sweeps: Sequence[str], asof: int) -> Look:
     spread = browse.spread(connection, sweeps)
     varying = [name for name in PARAMETERS if spread.get(name, False)]
-    rows = browse.combinations(connection, sweeps, varying)
-    ids, runs, sweep_ids, contents, style_names, styles, *parameters = _columns(rows, 6 + len(varying))
-    run_rows = browse.runs(connection, sweeps)
-    run_ids, states, seqs, protocols = _columns(run_rows, 4)
+    ids, runs, sweep_ids, *parameters = _columns(browse.combinations(connection, sweeps, varying), 3 + len(varying))
+    run_ids, states, seqs, protocols, *measured = _columns(browse.runs(connection, sweeps, AT_ONCE), 4 + len(AT_ONCE))
     run = np.array(run_ids, dtype=np.int64)
     run_of = np.searchsorted(run, np.array(runs, dtype=np.int64))
     columns = {name: _column(values) for name, values in zip(varying, parameters, strict=True)}
@@ -132,14 +158,31 @@ def take_look(connection: Connection, sweeps: Sequence[str], asof: int) -> Look:
     state = _codes(states, RUN_STATES)
     state[later] = RUNNING
     protocol = np.array([int((text or "y0")[1:]) for text in protocols], dtype=np.int64)
-    pairs = _column(list(zip(contents, style_names, styles, strict=True))).codes
     pair = np.zeros(len(run), dtype=np.int64)
-    pair[run_of] = pairs
+    pair[run_of] = _pairs(connection, sweeps, columns)
     return Look(
         sweeps=tuple(sweeps), asof=asof, combination=np.array(ids, dtype=np.int64), run_of=run_of, columns=columns,
         constants=browse.constants(connection, sweeps, [name for name in PARAMETERS if name not in varying]),
         run=run, state=state, seq=np.where(later, 0, seq), protocol=np.where(later, 0, protocol), pair=pair,
+        _measured={name: np.where(later, np.nan, np.array(one, dtype=np.float64)) for name, one in zip(AT_ONCE, measured, strict=True)},
     )  # fmt: skip
+
+
+def _pairs(connection: Connection, sweeps: Sequence[str], columns: Mapping[str, Column]) -> Ints:
+    """A number for the two pictures of every combination; one for all of one pair. Names tell, unless one has several pictures."""
+    known = browse.pairs(connection, sweeps)
+    pictures = {(row.content, row.style): tuple(row) for row in known}
+    if len(pictures) < len(known):
+        return _column([tuple(row) for row in browse.pair_of_each(connection, sweeps)]).codes
+    number = {row[1:]: place for place, row in enumerate(pictures.values())}  # two names of one picture are one content
+    only = Column(codes=np.zeros(1, dtype=np.int64), values=())
+    content, style = (columns.get(name, only) for name in ("content", "style"))
+    table = np.zeros((max(1, len(content.values)), max(1, len(style.values))), dtype=np.int64)
+    places = [{value: place for place, value in enumerate(one.values)} for one in (content, style)]
+    for (content_name, style_name), row in pictures.items():
+        table[places[0].get(content_name, 0), places[1].get(style_name, 0)] = number[row[1:]]
+    found: Ints = table[content.codes, style.codes]
+    return found
 
 
 def _columns(rows: Sequence[Any], width: int) -> list[Sequence[Any]]:
@@ -150,9 +193,9 @@ def _column(values: Sequence[Any]) -> Column:
     """Python's own order and equality: numpy would make text of mixed values, and has no None."""
     distinct = sorted(set(values), key=lambda value: (value is not None, value if value is not None else 0))
     code = {value: place for place, value in enumerate(distinct)}
-    return Column(codes=np.fromiter((code[value] for value in values), dtype=np.int64, count=len(values)), values=tuple(distinct))
+    return Column(codes=np.fromiter(map(code.__getitem__, values), dtype=np.int64, count=len(values)), values=tuple(distinct))
 
 
 def _codes(values: Sequence[str], words: Sequence[str]) -> Ints:
     code = {word: place for place, word in enumerate(words)}
-    return np.fromiter((code[value] for value in values), dtype=np.int64, count=len(values))
+    return np.fromiter(map(code.__getitem__, values), dtype=np.int64, count=len(values))

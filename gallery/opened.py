@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from db import browse
 from gallery.filters import FilterSpec
 from gallery.links import view_of_page
-from gallery.look import Look, Mask, take_look
+from gallery.look import AT_ONCE, Look, Mask, take_look
 from gallery.pareto import front_of
 from gallery.person import who
 from gallery.reading import NothingYet, reading, workspace_folder
@@ -82,7 +82,6 @@ class Opened:
         return _front(workspace_folder(), self.look.sweeps, self.look.asof)
 
 
-MAIN_YARDSTICKS = ("balance", "content_kept", "style_gained")
 _MOMENT = "moment"
 
 
@@ -194,7 +193,7 @@ def _found(folder: Path, view: View, asof: int, by: str, stamp: float) -> _Found
     with reading() as connection:
         reviewed = read_reviews(connection, look, by)
         sieve = Sieve(connection, look, view, reviewed)
-        controlled = dict.fromkeys([*MAIN_YARDSTICKS, *(name for name, _ in view.yardsticks)])
+        controlled = dict.fromkeys([*AT_ONCE, *(name for name, _ in view.yardsticks)])
         extents = {name: ends for name in controlled if (ends := extent(connection, look, name))}
         overview = Overview(
             facets=facets(sieve), states=state_counts(sieve), flags=flag_counts(sieve), stars=star_counts(sieve), tags=tag_counts(sieve),

@@ -29,7 +29,7 @@ from db.engine import open_engine, storage_errors
 from db.review_operations import AHEAD, Operation, Refused, read_id, read_operation, read_person
 from db.reviews import Ack, apply
 from db.workspace import sqlite_url
-from sweep.errors import StylesweepError
+from sweep.errors import StylesweepError, WorkspaceBusy
 
 REVIEW_URL = "/app/static/review"
 HEADER = "x-stylesweep"
@@ -79,6 +79,8 @@ class Reviewing:
         try:
             with storage_errors(str(self.engine.url)), self.engine.begin() as connection:
                 acks = apply(connection, person, operations, time.time()) if operations else []
+        except WorkspaceBusy:
+            return _answer(503, [], "another program is writing to the workspace")
         except StylesweepError as error:
             return _answer(503, [], str(error))
         except DBAPIError as error:

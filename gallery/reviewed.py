@@ -40,13 +40,13 @@ def read_reviews(connection: Connection, look: Look, person: str) -> Reviewed:
     """The newest word of a person on every run of a look."""
     said = nothing_said(look)
     notes: dict[int, str] = {}
-    for place, (_, flag, stars, note) in _placed(look, browse.reviews(connection, look.sweeps, person)):
+    for place, (_, flag, stars, note) in _placed(look, browse.reviews(connection, person)):
         said.flag[place] = _FLAG[flag or UNFLAGGED]
         said.stars[place] = stars or 0
         if note:
             notes[place] = note
     tags: dict[int, tuple[str, ...]] = {}
-    for place, (_, tag) in _placed(look, browse.tags(connection, look.sweeps, person)):
+    for place, (_, tag) in _placed(look, browse.tags(connection, person)):
         tags[place] = (*tags.get(place, ()), tag)
     return Reviewed(flag=said.flag, stars=said.stars, tags=tags, notes=notes)
 

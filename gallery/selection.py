@@ -123,10 +123,12 @@ def facet(sieve: Sieve, name: str) -> Facet:
     column = look.columns.get(name)
     if column is None:
         return Facet(name=name, values=((look.constants.get(name), len(np.unique(look.run_of[fits]))),))
-    codes, runs = column.codes[fits], look.run_of[fits]
-    if len(look.run) < len(look.combination):  # a run is counted once for a value, however many combinations share it
-        codes = np.unique(codes * len(look.run) + runs) // len(look.run)
-    counts = np.bincount(codes, minlength=len(column.values))
+    counts = np.bincount(column.codes[fits], minlength=len(column.values))
+    shared = fits[look.shared[fits]]
+    if len(shared):  # a run is counted once for a value, however many combinations share it
+        codes, runs = column.codes[shared], look.run_of[shared]
+        counts -= np.bincount(codes, minlength=len(counts))
+        counts += np.bincount(np.unique(codes * len(look.run) + runs) // len(look.run), minlength=len(counts))
     return Facet(name=name, values=tuple(zip(column.values, counts.tolist(), strict=True)))
 
 

@@ -7,7 +7,8 @@ import streamlit as st
 
 from db.models import RUN_STATES
 from gallery.filters import FilterSpec, canonical_ranges, choice_tokens, read_choice, read_token, token
-from gallery.opened import MAIN_YARDSTICKS, Opened
+from gallery.look import AT_ONCE
+from gallery.opened import Opened
 from gallery.selection import Facet
 from gallery.view import FLAGS, NUMBERS, Choice, Range, View
 from gallery.wording import FLAG_LABELS, STATE_LABELS, YARDSTICK_LABELS, label, number, plain, shown
@@ -178,7 +179,7 @@ def _in_order(words: Sequence[str], chosen: Sequence[str] | None) -> tuple[str, 
 def _yardsticks(spec: FilterSpec, extents: Mapping[str, tuple[float, float]], go: Open) -> None:
     """Ranges of the main yardsticks, and of any other that the URL restricts."""
     restricted_ones = dict(spec.view.yardsticks)
-    for name in dict.fromkeys([*MAIN_YARDSTICKS, *restricted_ones]):
+    for name in dict.fromkeys([*AT_ONCE, *restricted_ones]):
         low, high = extents.get(name, (0.0, 1.0))
         ends = restricted_ones.get(name)
         if name in extents and high > low:

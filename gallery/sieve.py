@@ -63,7 +63,7 @@ class Sieve:
         runs[[place for place, tags in self.reviewed.tags.items() if any(word in tag.casefold() for tag in tags)]] = True
         runs[[place for place, note in self.reviewed.notes.items() if word in note.casefold()]] = True
         if _KEY.fullmatch(word):
-            places, _ = look.places(np.array(browse.keys_beginning(connection, look.sweeps, word), dtype=np.int64))
+            places, _ = look.places(np.array(browse.keys_beginning(connection, word), dtype=np.int64))
             runs[places] = True
         return found | runs[look.run_of]
 

@@ -88,19 +88,27 @@ def through(spec: FilterSpec, mode: str) -> None:
 def nothing_to_do(opened: Opened, queue: CullQueue) -> None:
     """Why there is no picture to judge, and what next."""
     spec = opened.spec
-    with st.container(width=640):
-        if queue.whole:
-            st.success(f"All {counted(queue.whole, 'run')} of this view are reviewed." if queue.whole > 1 else "The one run is reviewed.")
-            with st.container(horizontal=True):
+    with st.container(width=720):
+        st.header(f"{why_nothing(queue)}.", anchor=False)
+        st.caption(plain(view_text(spec.view)))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if queue.whole:
                 st.page_link("app_pages/gallery.py", label="See the picks", icon=":material/flag:", query_params=ways(spec)["picks"][1])
                 st.button("Go through all again", icon=":material/replay:", on_click=through, args=(spec, "all"))
-        elif queue.pictureless:
-            st.info(f"{counted(queue.pictureless, 'run')} of this view, and none has a picture yet.")
-            st.page_link("app_pages/gallery.py", label="To the gallery", icon=":material/grid_view:", query_params=spec.to_params())
-        else:
-            st.info("No run matches these filters.")
-        if restricted(spec.view):
-            st.button("Without filters", on_click=open_view, args=(replace(cleared(spec), page=1),))
+            if restricted(spec.view):
+                st.button("Without filters", on_click=open_view, args=(replace(cleared(spec), page=1),))
+            st.page_link("app_pages/gallery.py", label="To the grid", icon=":material/grid_view:", query_params=spec.to_params())
+
+
+def why_nothing(queue: CullQueue) -> str:
+    """In a few words."""
+    if queue.whole:
+        return (
+            f"All {counted(queue.whole, 'run')} of this view are reviewed" if queue.whole > 1 else "The only run of this view is reviewed"
+        )
+    if queue.pictureless:
+        return f"{counted(queue.pictureless, 'run')} of this view, and no picture yet"
+    return "No run matches these filters"
 
 
 page()

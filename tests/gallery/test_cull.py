@@ -256,7 +256,7 @@ def test_all_reviewed_says_so_and_offers_to_go_through_again(workspace: Workspac
 def test_without_any_picture_it_says_why() -> None:
     at = page(sweep="none")
     assert not at.get("bidi_component")
-    assert "2 runs of this view, and none has a picture yet." in said(at)
+    assert "2 runs of this view, and no picture yet." in said(at)
 
 
 def test_filters_that_match_nothing_can_be_dropped() -> None:

@@ -200,7 +200,7 @@ def test_a_locked_workspace_is_busy_and_takes_it_when_it_is_free(workspace: Work
     assert time.monotonic() - began < 5
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "1"
-    assert "locked" in answer.json()["reason"]
+    assert answer.json()["reason"] == "another program is writing to the workspace"
     assert answer.json()["acks"] == []
     monkeypatch.setattr(review_route, "PATIENCE_MS", 5000)
     timer = threading.Timer(0.3, lock.rollback)
