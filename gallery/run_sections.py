@@ -14,7 +14,8 @@ from gallery.components.facts import Fact, facts
 from gallery.components.save import save
 from gallery.reading import command
 from gallery.routes import original_url
-from gallery.run_view import RunView, recipe_yaml
+from gallery.run_pictures import recipe_yaml
+from gallery.run_view import RunView
 from gallery.wording import STATE_LABELS, age, counted, duration, label, number, plain, shown
 from gallery.yardstick_rows import main_rows, more_rows, rank_words
 
