@@ -12,7 +12,7 @@ class Viewer {
     this.queue = reviewQueue()
     this.stage = new Stage({ step: (by) => this.step(by), zoomed: (yes) => this.tellZoom(yes) })
     this.judge = new ReviewBar(this.queue, () => this.draw_review())
-    this.wanted = null
+    this.goal = null // the place in the view that keys have gone on to, until the page is of that run
     this.other = null // a snapshot, or the content or style, that stands in the place of the result
     this.build()
     this.onkey = (event) => this.key(event)
@@ -71,31 +71,30 @@ class Viewer {
 
   draw(component) {
     const { data, setTriggerValue } = component
-    if (this.data && this.data.id !== data.id && this.wanted === null) this.other = null
+    if (this.data && this.data.id !== data.id && this.goal === null) this.other = null
     this.data = data
     this.ask = (words) => setTriggerValue("ask", words)
-    const arrived = this.wanted === null || this.wanted === data.id
-    if (arrived || !data.items.some((item) => item.id === this.wanted)) this.wanted = null
-    else this.send()
+    if (this.goal !== null && (this.goal === data.place || this.goal >= data.total)) this.goal = null
+    if (this.goal !== null) this.send()
     this.back.href = data.grid
     this.refresh()
   }
 
-  // Which of the items is on screen: the page's own run, or one that keys have gone on to.
-  get here() {
-    const id = this.wanted ?? this.data.id
-    return Math.max(0, this.data.items.findIndex((item) => item.id === id))
+  // Where in the view what is on screen stands: the page's own run, or one that keys have gone on to.
+  get place() {
+    return this.goal ?? this.data.place
   }
 
+  // Undefined where keys went further than what is known of the runs around: it comes with the next answer.
   get item() {
-    const own = this.data.items[this.here]
-    return own.id === this.data.id && this.data.shown ? { ...own, ...this.data.shown } : own
+    const own = this.data.items[this.place - this.data.first]
+    return own && own.id === this.data.id ? { ...own, ...this.data.shown } : own
   }
 
   step(by) {
-    const next = this.data.items[this.here + by]
-    if (!next) return
-    this.wanted = next.id
+    const next = this.place + by
+    if (next < 0 || next >= this.data.total) return
+    this.goal = next
     this.other = null
     this.refresh()
     this.send()
@@ -108,31 +107,34 @@ class Viewer {
     clearTimeout(this.timer)
     const tell = () => {
       this.began = null
-      if (this.wanted !== null) this.ask({ kind: "open", id: this.wanted })
+      if (this.goal === null) return
+      const { items, first } = this.data
+      const nearest = items[Math.min(Math.max(this.goal - first, 0), items.length - 1)]
+      if (nearest.id === this.data.id) this.goal = null
+      else this.ask({ kind: "open", id: nearest.id })
     }
     if (now - this.began > VIEW.longest) tell()
     else this.timer = setTimeout(tell, VIEW.rest)
   }
 
   refresh() {
-    const { data, item } = this
-    const place = data.first + this.here
-    const shown = this.other || item
+    const { data, item, place } = this
+    const shown = this.other || item || { none: "Fetching\u2026" }
     this.stage.show(shown.src ? { ...shown, src: shown.full || shown.src, thumb: shown.full ? shown.src : shown.thumb } : undefined)
     if (!shown.src) this.stage.none.textContent = shown.none
     this.previous.disabled = place <= 0
     this.next.disabled = place >= data.total - 1
     this.count.textContent = `${(place + 1).toLocaleString("en")} of ${data.total.toLocaleString("en")}`
-    this.caption.textContent = this.other ? this.other.caption : item.caption || (item.src ? `${item.name} \u00b7 ${item.w} x ${item.h} px` : item.name)
+    this.caption.textContent = this.other ? this.other.caption : !item ? "" : item.caption || (item.src ? `${item.name} \u00b7 ${item.w} x ${item.h} px` : item.name)
     this.original.hidden = !shown.src
     this.original.href = shown.full || shown.src || ""
     this.zoomButton.disabled = !shown.src
-    this.root.classList.toggle("going", this.wanted !== null && this.wanted !== data.id)
+    this.root.classList.toggle("going", this.goal !== null)
     this.draw_small(this.side, data.inputs, (one) => one.caption)
     this.draw_small(this.film, data.film, (one) => one.caption)
     this.film.hidden = !data.film.length
     this.draw_review()
-    this.stage.ahead(VIEW.ahead.map((by) => data.items[this.here + by]).filter((one) => one && one.src))
+    this.stage.ahead(VIEW.ahead.map((by) => data.items[place - data.first + by]).filter((one) => one && one.src))
   }
 
   draw_small(box, items, name) {
@@ -156,8 +158,9 @@ class Viewer {
   }
 
   draw_review() {
-    const { id, review } = this.data.items[this.here]
-    this.judge.show({ person: this.data.person, run: id, review, at: this.data.at, tags: this.data.tags })
+    const { item, data } = this
+    this.judge.box.inert = !item
+    if (item) this.judge.show({ person: data.person, run: item.id, review: item.review, at: data.at, tags: data.tags })
   }
 
   key(event) {
@@ -189,7 +192,7 @@ class Viewer {
       } else return false
     } else if (key === "z") this.stage.zoom(!this.stage.zoomed)
     else if (key === "g") this.ask({ kind: "grid" })
-    else return this.judge.key(key)
+    else return this.item ? this.judge.key(key) : false
     return true
   }
 }
