@@ -7,12 +7,13 @@ STYLESWEEP := $(BIN)/stylesweep
 # A torch that is installed in $(VENV) already (the CPU-only build, say) is left alone, if it is of the pinned version.
 CONSTRAINTS := constraints.txt
 
-.PHONY: help setup demo gallery test lint docs-pictures clean
+.PHONY: help setup demo gallery test soak lint docs-pictures clean
 
 help:
 	@echo "make demo     a sweep on sample pictures: two to five minutes of computing on 2 cores"
 	@echo "make gallery  look at the results in the browser"
-	@echo "make test     format, types, import rules and all tests"
+	@echo "make test     format, types, import rules and all tests but those of make soak"
+	@echo "make soak     the tests that take minutes each"
 	@echo "make docs-pictures   the pictures of the README and of docs/, by the sweeps in examples/"
 	@echo "make setup    only the virtual environment in $(VENV)"
 
@@ -35,7 +36,12 @@ gallery: setup
 
 test: setup lint
 	$(STYLESWEEP) weights fetch vgg16-hed
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not soak"
+
+# Minutes each: what is measured over many runs, and what needs longer to be seen.
+soak: setup
+	$(STYLESWEEP) weights fetch vgg16-hed
+	$(BIN)/python -m pytest -m soak
 
 lint: setup
 	$(BIN)/ruff check .

@@ -109,6 +109,14 @@ def _read_marker(path: Path) -> dict[str, Any]:
     return marker if isinstance(marker, dict) else {}
 
 
+def is_database_only(folder: Path) -> bool:
+    """Whether a folder is a backup that was made without its pictures, and nothing else since."""
+    if not (folder / MARKER).is_file():
+        return False
+    marker = _read_marker(folder / MARKER)
+    return bool(marker.get("database_only")) and _header(folder / "sweeps.db") in marker.get("headers", ())
+
+
 def _identity(workspace: Workspace) -> str | None:
     """What tells one workspace from another, wherever they are moved to: the first that drove it."""
     with workspace.reader().connect() as connection:

@@ -18,6 +18,7 @@ from db.queries import sweep_named
 from db.references import artifact_files, checkpoint_files, unused_pictures
 from db.rows import keep_numbers_rising, next_seq
 from db.steering import refresh_wanted
+from db.uploads import Found, remove_uploads, unused_uploads
 from db.workspace import Workspace
 from sweep.errors import InputError, WorkspaceBusy
 
@@ -26,7 +27,8 @@ YOUNG_SECONDS = 3600.0
 LEFT_BEHIND = (".merge-*", ".pull-*")
 """Folders in a workspace that a command makes for itself, and that one which was killed leaves behind."""
 LEFT_BEHIND_SECONDS = 24 * 3600.0
-"""Their files are not touched for as long as a slow line takes to send them."""
+"""Their files are not touched for as long as a slow line takes to send them; nor is an upload, whose job may wait before it records."""
+UPLOADED = "uploaded file"
 _BATCH = 500
 _Item = TypeVar("_Item")
 
@@ -145,7 +147,12 @@ def orphans(workspace: Workspace, *, older_than: float = 0.0) -> list[Orphans]:
     for pattern in LEFT_BEHIND:
         partial += [path for folder in workspace.folder.glob(pattern) for path in folder.rglob("*") if path.is_file() and left(path)]
     found = (("picture", pictures), ("checkpoint", checkpoints), ("partial file", partial))
-    return [Orphans(kind=kind, files=len(paths), bytes=sum(map(_size, paths)), paths=tuple(paths)) for kind, paths in found]
+    uploads = unused_uploads(workspace, left)
+    return [*(_orphans(kind, [(path, _size(path)) for path in paths]) for kind, paths in found), _orphans(UPLOADED, uploads)]
+
+
+def _orphans(kind: str, found: Found) -> Orphans:
+    return Orphans(kind=kind, files=len(found), bytes=sum(size for _, size in found), paths=tuple(path for path, _ in found))
 
 
 def _whole(artifacts: Artifacts) -> Iterator[Path]:
@@ -201,13 +208,16 @@ def collect(workspace: Workspace, *, older_than: float = YOUNG_SECONDS) -> list[
         _forget_pictures(connection, workspace.artifacts, old)
     removed = []
     for kind in orphans(workspace, older_than=older_than):
-        gone: list[tuple[Path, int]] = []
+        if kind.kind == UPLOADED:
+            continue
+        gone: Found = []
         for paths in _batches(kind.paths):
             with storage_errors(workspace.url), engine.begin() as connection:
                 for path in paths:
                     if not _wanted(connection, kind.kind, path.name) and (size := _taken_away(path, old)) is not None:
                         gone.append((path, size))
-        removed.append(Orphans(kind=kind.kind, files=len(gone), bytes=sum(size for _, size in gone), paths=tuple(path for path, _ in gone)))
+        removed.append(_orphans(kind.kind, gone))
+    removed.append(_orphans(UPLOADED, remove_uploads(workspace, _older(max(older_than, LEFT_BEHIND_SECONDS)))))
     for pattern in LEFT_BEHIND:
         for folder in workspace.folder.glob(pattern):
             _remove_empty(folder)

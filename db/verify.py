@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, func, select
 
 from db.artifacts import is_content_address
-from db.backup import CHECKPOINTS
+from db.backup import CHECKPOINTS, is_database_only
 from db.copying import holds
 from db.housekeeping import YOUNG_SECONDS, orphans
 from db.models import Attempt, Checkpoint, Combination, Image, Run, Sweep
@@ -30,7 +30,10 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class Verified:
-    """What was looked at, and what is wrong. orphans: files of over an hour that no row refers to, which is no fault (`gc`)."""
+    """What was looked at, and what is wrong. orphans: files of over an hour that no row refers to, which is no fault (`gc`).
+
+    database_only: it is a backup without pictures, so that of the files only those that are there were looked at.
+    """
 
     pictures: int
     files: int
@@ -38,6 +41,7 @@ class Verified:
     faults: tuple[Fault, ...]
     orphans: int
     orphan_bytes: int
+    database_only: bool = False
 
 
 def verify(workspace: Workspace, *, quick: bool = False) -> Verified:
@@ -46,11 +50,14 @@ def verify(workspace: Workspace, *, quick: bool = False) -> Verified:
     Raises:
         StorageError: the database cannot be read at all.
     """
+    database_only = is_database_only(workspace.folder)
     with workspace.reader().connect() as connection:
         faults = [*_database(connection, quick), *_rows(connection)]
         pictures = connection.execute(select(func.count()).select_from(Image)).scalar_one()
         sound = not any(fault.kind == "name" for fault in faults)
         files = artifact_files(connection) if sound else []
+        if database_only:
+            files = [file for file in files if workspace.artifacts.path(file.sha256, file.suffix).exists()]
         states = checkpoint_files(connection)
     suspects = [(file, said) for file in files if (said := _artifact(workspace, file, quick))]
     faults += _still_wanted(workspace, suspects)
@@ -63,6 +70,7 @@ def verify(workspace: Workspace, *, quick: bool = False) -> Verified:
         faults=tuple(faults),
         orphans=sum(kind.files for kind in strays),
         orphan_bytes=sum(kind.bytes for kind in strays),
+        database_only=database_only,
     )
 
 

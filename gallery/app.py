@@ -14,6 +14,8 @@ page = st.navigation(
         st.Page("app_pages/sweeps.py", title="Sweeps", url_path="sweeps", default=True),
         st.Page("app_pages/gallery.py", title="Gallery", url_path="gallery"),
         st.Page("app_pages/cull.py", title="Cull", url_path="cull"),
+        st.Page("app_pages/compare.py", title="Compare", url_path="compare"),
+        st.Page("app_pages/crops.py", title="Crops", url_path="crops"),
         st.Page("app_pages/explore.py", title="Explore", url_path="explore"),
         st.Page("app_pages/run.py", title="Run", url_path="run", visibility="hidden"),
     ],

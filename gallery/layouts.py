@@ -7,13 +7,13 @@ from typing import Any
 import streamlit as st
 
 from db import queries
-from gallery.axes import Pivot, likely_axes, means, pivot
 from gallery.components.grid import Told
 from gallery.components.matrix import matrix
 from gallery.filters import FilterSpec, choice_tokens, read_token, token
 from gallery.grid_view import GridPage
 from gallery.missing import missing_spec
 from gallery.opened import Opened, opened_as
+from gallery.pivot import Pivot, likely_axes, means, pivot
 from gallery.reading import command, reading
 from gallery.routes import thumbnail_url
 from gallery.selection import parameters_of

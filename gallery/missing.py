@@ -1,19 +1,18 @@
 """The cells of a pivot that no combination fits, as a sweep's file that makes just them. No streamlit import."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import yaml
 from sqlalchemy import Connection
 
 from db import browse, queries
 from db.queries import Result
-from gallery.axes import Pivot
 from gallery.export.recipe import pictures_of, recipe_of
-from gallery.export.spec import rerun_spec
+from gallery.export.spec import plan_of
+from gallery.export.spec import written as as_yaml
 from gallery.look import Look
+from gallery.pivot import Pivot
 from gallery.selection import Selected
 from gallery.view import Value
 
@@ -47,8 +46,7 @@ def missing_spec(connection: Connection, look: Look, selected: Selected, pivoted
         exclude = [{y: written[y][row], x: [written[x][one] for one in some]} for row, some in there.items() if some]
         plan |= {"exclude": exclude} if exclude else {}
     plan["name"] = f"{first.sweep}-missing"
-    plain = json.loads(json.dumps(plan))  # YAML would write an alias for what is the same object twice, which a sweep's file may not have
-    return Missing(text=yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=120), runs=len(cells))
+    return Missing(text=as_yaml(plan), runs=len(cells))
 
 
 def _plan(connection: Connection, result: Result) -> dict[str, Any]:
@@ -56,8 +54,7 @@ def _plan(connection: Connection, result: Result) -> dict[str, Any]:
     recipe = recipe_of(result, {})
     paths = [_stored(connection, one["sha256"]) for one in pictures_of(recipe)]
     styles = len(recipe["style"])
-    text = rerun_spec(recipe, paths[0], paths[1 : 1 + styles], mask_paths=paths[1 + styles :])
-    return dict(yaml.safe_load(text))
+    return plan_of(recipe, paths[0], paths[1 : 1 + styles], mask_paths=paths[1 + styles :])
 
 
 def _stored(connection: Connection, sha256: str) -> str:

@@ -82,9 +82,13 @@ class RayCluster:
         self._wanted: list[dict[str, float]] = []
         self._nodes: tuple[float, list[dict[str, Any]]] = (0.0, [])
         connect(address)
-        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
-        stop_list = ray.remote(StopList).options(num_cpus=0, scheduling_strategy=here, max_concurrency=MOST_QUESTIONS)
-        self._stop_list: Any = stop_list.remote()
+        try:
+            here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+            stop_list = ray.remote(StopList).options(num_cpus=0, scheduling_strategy=here, max_concurrency=MOST_QUESTIONS)
+            self._stop_list: Any = stop_list.remote()
+        except BaseException:  # who gets no back end has none to stop
+            ray.shutdown()
+            raise
 
     def ask(self, resources: Mapping[str, Any]) -> Ask:
         """One GPU where the file leaves it open and the cluster has any."""
@@ -174,13 +178,15 @@ class RayCluster:
         self._avoided = frozenset(places)
 
     def stop(self) -> None:
-        """Kill what is running; a local Ray is shut down, another one is only left."""
-        with contextlib.suppress(RayError):  # a cluster that is gone has nothing left to cancel
-            for stream in self._tasks:
-                ray.cancel(stream, force=True)
-        self._tasks.clear()
-        self.want(Ask(), 0)  # the wish would outlive this process
-        ray.shutdown()
+        """Kill what is running; a local Ray is shut down, another one is only left, whatever state it is in."""
+        try:
+            with contextlib.suppress(RayError):  # a cluster that is gone has nothing left to cancel
+                for stream in self._tasks:
+                    ray.cancel(stream, force=True)
+            self._tasks.clear()
+            self.want(Ask(), 0)  # the wish would outlive this process
+        finally:
+            ray.shutdown()
 
     def _alive(self) -> list[dict[str, Any]]:
         said, nodes = self._nodes

@@ -1,6 +1,7 @@
 """Whether all machines of a Ray cluster run the same versions as the driver: asked of each before anything is computed there.
 
-Two versions of our own code would give two pictures under one key, and two torches two pictures that differ in their last bits.
+Two versions of our own code would give two pictures under one key, and two torches two pictures that differ in their last bits. And where
+one side wants Ray's token and the other has none, answers come but no stream of events does: the driver would wait for ever.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -12,6 +13,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sweep.errors import SurroundingsError
 
+CREDENTIAL = "token"
 ANSWER_SECONDS = 120.0
 """For a machine that starts its first worker process while it is busy with other things."""
 
@@ -48,6 +50,12 @@ def difference(node: str, ours: Mapping[str, str], theirs: Mapping[str, str]) ->
     """What a machine has otherwise than the driver, as a sentence."""
     for what, version in ours.items():
         has = theirs.get(what, "none")
+        if has != version and what == CREDENTIAL:
+            how = f"RAY_AUTH_MODE={'token' if has == 'wanted' else 'disabled'}"
+            return (
+                f"node {node} was started with Ray's token {has}, and here it is {version}: nothing would come back from there. "
+                f"Set {how} before this command, or start the whole cluster again."
+            )
         if has != version:
             return (
                 f"node {node} has {what} {has}, but the driver has {version}: runs there would not be the runs that were planned. "
@@ -74,6 +82,7 @@ def _question() -> Callable[[], dict[str, str]]:
     """A closure, so that it travels as it is: a machine without our code, or with older code, could not unpickle a name of this module."""
 
     def versions() -> dict[str, str]:
+        import os
         from importlib import metadata
 
         import ray
@@ -82,7 +91,9 @@ def _question() -> Callable[[], dict[str, str]]:
         from sweep.combination import ENGINE_VERSION
 
         torch = metadata.version("torch").partition("+")[0]  # '2.13.0+cpu': a head needs no build for a GPU
-        return {"stylesweep": __version__, "the engine": str(ENGINE_VERSION), "ray": ray.__version__, "torch": torch}
+        token = "wanted" if os.environ.get("RAY_AUTH_MODE", "").lower() == "token" else "not wanted"
+        found = {"stylesweep": __version__, "the engine": str(ENGINE_VERSION), "ray": ray.__version__, "torch": torch}
+        return found | {"token": token}
 
     return versions
 

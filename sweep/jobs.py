@@ -13,16 +13,14 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-if "RAY_AUTH_MODE" not in os.environ and (Path.home() / ".ray" / "auth_token").is_file():
-    os.environ["RAY_AUTH_MODE"] = "token"  # Ray reads it when it is imported; a server that wants no token takes one too
+from typing import TYPE_CHECKING, Any
 
 import requests
-from ray.exceptions import AuthenticationError
-from ray.job_submission import JobDetails, JobSubmissionClient
 
 from sweep.errors import InputError, SurroundingsError, WorkspaceBusy
+
+if TYPE_CHECKING:
+    from ray.job_submission import JobDetails
 
 DEFAULT_ADDRESS = "http://127.0.0.1:8265"
 OVER = ("SUCCEEDED", "FAILED", "STOPPED")
@@ -69,6 +67,11 @@ class JobServer:
                 "A tunnel to it: `ray dashboard cluster.yaml`; or give --cluster cluster.yaml instead."
             )
         self.address = address
+        if "RAY_AUTH_MODE" not in os.environ and (Path.home() / ".ray" / "auth_token").is_file():
+            os.environ["RAY_AUTH_MODE"] = "token"  # a server that wants no token takes one too
+        # Not before: Ray reads that when it is imported, and a process that has a token refuses workers of a cluster that has none.
+        from ray.job_submission import JobSubmissionClient
+
         for name in ("ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk"):  # which set their own levels
             logging.getLogger(name).setLevel(logging.ERROR)
         os.environ["RAY_API_SERVER_ADDRESS"] = address  # which goes before any address, and is before RAY_ADDRESS
@@ -144,6 +147,8 @@ class JobServer:
     @contextlib.contextmanager
     def _understood(self) -> Iterator[None]:
         """Ray's errors, and those of what it speaks HTTP with, in our words."""
+        from ray.exceptions import AuthenticationError
+
         try:
             yield
         except AuthenticationError as error:
@@ -163,7 +168,7 @@ class JobServer:
 _BUSY = "the sweep {sweep!r} is running there already, as {job}. `stylesweep attach {sweep!r}` follows it."
 
 
-def _job(info: JobDetails) -> Job:
+def _job(info: "JobDetails") -> Job:
     metadata: dict[str, Any] = info.metadata or {}
     return Job(
         id=info.submission_id or "",

@@ -2,7 +2,8 @@
 
 `python -m sweep.submitted WORKSPACE` in the folder of a package (`sweep.upload`) takes it in and prints one line of JSON: what is still
 lacking, or where the sweep's file lies. Below WORKSPACE/submitted, `files` holds each content once, and each upload has a folder of
-links to them; nothing in it changes afterwards, so a later upload of other pictures under the same names harms no sweep.
+links to them; nothing in it changes afterwards, so a later upload of other pictures under the same names harms no sweep. `gc` removes what
+no sweep was recorded from (`db/uploads.py`), and nothing that was wanted again a moment ago: what is asked for is made young.
 """
 
 import contextlib
@@ -72,6 +73,7 @@ def _bytes_here(target: Path, size: int) -> int | None:
     """How much of a content is here, None when it is whole. One that is long enough and wrong begins anew."""
     part = target.with_suffix(".part")
     if target.exists():
+        os.utime(target)
         return None
     with part.open("a+b") as file:
         here = file.tell()
@@ -104,6 +106,7 @@ def _lay_out(folder: Path, manifest: dict[str, Any], wanted: dict[str, tuple[str
             except OSError:  # a file system without hard links
                 shutil.copyfile(folder / "files" / sha256, place)
         growing.rename(made)
+    os.utime(made)
     return made / spec
 
 

@@ -4,35 +4,6 @@
 // themselves (reviews.js). The queue is frozen: what is in it and where changes only with its name.
 
 const CULL = { place: "stylesweep-cull-place", advance: "stylesweep-cull-advance", soon: 150, next: 3 }
-const CULL_KEYS = [
-  ["P", "Pick"],
-  ["X", "Reject"],
-  ["U", "No flag"],
-  ["0 to 5", "Stars"],
-  ["T", "Tag"],
-  ["N", "Note"],
-  ["← →", "Previous, next"],
-  ["Home End", "First, last"],
-  ["Ctrl Z", "Undo, as often as you like"],
-  ["A", "Go on by itself after a key, or stay"],
-  ["Shift P X U", "The other way for this once"],
-  ["Z", "1:1 or fitted; then drag, or Shift and arrows"],
-  ["I", "Open the run's page"],
-  ["G", "Back to the grid"],
-  ["Esc", "Close"],
-  ["?", "These keys"],
-]
-
-function toolButton(text, hint, act, mark) {
-  const made = element("button", "tool")
-  made.type = "button"
-  made.title = hint
-  if (mark) made.append(markIcon(mark))
-  if (text) made.append(element("span", "", text))
-  made.onclick = act
-  return made
-}
-
 class Cull {
   constructor(root) {
     this.root = root
@@ -42,7 +13,20 @@ class Cull {
     this.past = []
     this.name = null
     this.advance = this.recall(localStorage, CULL.advance) !== "no"
-    this.stage = new Stage({ step: (by) => this.go(this.here + by), zoomed: (yes) => this.zoomButton.setAttribute("aria-pressed", String(yes)) })
+    this.stage = new Stage({ step: (by) => this.go(this.here + by), zoomed: (yes) => this.bar.zoomed(yes) })
+    this.bar = new JudgeBar({
+      judge: (field, value) => this.judge(field, value),
+      tag: () => this.open(this.panels.tagging),
+      note: () => this.open(this.panels.noting),
+      zoom: () => this.stage.zoom(!this.stage.zoomed),
+      undo: () => this.undo(),
+    })
+    this.panels = new Panels({
+      review: () => this.review(this.here),
+      known: () => this.data.tags,
+      tag: (tag, present) => this.tag(tag, present),
+      note: (text) => this.noteDown(text),
+    })
     this.strip = new Strip({
       item: (place) => this.items.get(place),
       review: (place) => this.review(place),
@@ -87,10 +71,10 @@ class Cull {
     }
     this.advanceButton = toolButton("Auto-advance", "Go on by itself after a key (A)", () => this.toggleAdvance())
     this.who = element("span", "who faint")
-    const help = toolButton("?", "Keys (?)", () => this.open(this.help))
+    const help = toolButton("?", "Keys (?)", () => this.open(this.panels.help))
     help.setAttribute("aria-label", "Keys")
     const right = element("span", "right")
-    right.append(queueNotice(this.queue), this.who, this.advanceButton, modes, help)
+    right.append(this.who, this.advanceButton, modes, help)
     this.view = element("a", "view faint")
     this.view.onclick = (event) => follow(event, () => this.ask("grid"))
     top.append(this.counter, this.progress, this.view, right)
@@ -110,108 +94,14 @@ class Cull {
     this.ending = element("div", "ending")
     this.said = element("div", "said")
     this.said.setAttribute("role", "status")
-    this.help = this.helpPanel()
-    this.tagging = this.tagPanel()
-    this.noting = this.notePanel()
-    this.panels = [this.help, this.tagging, this.noting]
     const over = element("div", "over")
-    over.append(this.said, ...this.panels)
+    over.append(queueNotice(this.queue), this.said, ...this.panels.all)
     middle.append(this.stage.box, over, this.side, this.ending)
 
     this.caption = element("div", "caption")
     this.strip.box.tabIndex = -1
-    this.root.append(top, middle, this.caption, this.tools(), this.strip.box)
+    this.root.append(top, middle, this.caption, this.bar.box, this.strip.box)
     this.showAdvance()
-  }
-
-  tools() {
-    const bar = element("div", "tools")
-    bar.setAttribute("role", "toolbar")
-    bar.setAttribute("aria-label", "Judge this picture")
-    this.flags = {
-      reject: toolButton("Reject", "Reject (X)", () => this.judge("flag", "reject"), "reject"),
-      none: toolButton("Unflag", "No flag (U)", () => this.judge("flag", null)),
-      pick: toolButton("Pick", "Pick (P)", () => this.judge("flag", "pick"), "pick"),
-    }
-    const stars = element("span", "stars")
-    stars.setAttribute("role", "group")
-    stars.setAttribute("aria-label", "Stars")
-    this.stars = [1, 2, 3, 4, 5].map((one) => {
-      const button = toolButton("", `${one} ${one === 1 ? "star" : "stars"} (${one})`, () => this.judge("stars", one), "star")
-      button.setAttribute("aria-label", button.title)
-      return button
-    })
-    const none = toolButton("0", "No stars (0)", () => this.judge("stars", 0))
-    none.setAttribute("aria-label", "No stars")
-    stars.append(none, ...this.stars)
-    this.tagButton = toolButton("Tag", "Tag (T)", () => this.open(this.tagging))
-    this.noteButton = toolButton("Note", "Note (N)", () => this.open(this.noting))
-    this.zoomButton = toolButton("1:1", "One pixel of the picture on one of the screen (Z)", () => this.stage.zoom(!this.stage.zoomed))
-    this.undoButton = toolButton("Undo", "Undo (Ctrl+Z)", () => this.undo())
-    this.judging = [...Object.values(this.flags), none, ...this.stars, this.tagButton, this.noteButton, this.zoomButton]
-    const group = (...parts) => {
-      const made = element("span", "set")
-      made.append(...parts)
-      return made
-    }
-    bar.append(group(...Object.values(this.flags)), stars, group(this.tagButton, this.noteButton), group(this.zoomButton, this.undoButton))
-    return bar
-  }
-
-  panel(title, ...parts) {
-    const made = element("div", "panel")
-    made.hidden = true
-    made.setAttribute("role", "dialog")
-    made.setAttribute("aria-label", title)
-    const close = toolButton("×", "Close (Esc)", () => this.close())
-    close.classList.add("close")
-    close.setAttribute("aria-label", "Close")
-    made.append(element("h3", "", title), close, ...parts)
-    return made
-  }
-
-  helpPanel() {
-    const list = element("dl")
-    CULL_KEYS.forEach(([key, what]) => {
-      const term = element("dt")
-      term.append(...key.split(" ").map((one) => (one === "to" ? element("span", "", "to") : element("kbd", "", one))))
-      list.append(term, element("dd", "", what))
-    })
-    return this.panel("Keys", list, element("p", "faint", "On a tablet: swipe for the next picture, tap twice for 1:1."))
-  }
-
-  tagPanel() {
-    this.tagInput = element("input")
-    this.tagInput.maxLength = 100
-    this.tagInput.placeholder = "A tag, or several with commas"
-    this.tagInput.setAttribute("aria-label", "New tag")
-    this.tagInput.oninput = () => this.suggest()
-    this.given = element("div", "chips")
-    this.suggested = element("div", "chips")
-    const form = element("form")
-    form.append(this.tagInput)
-    form.onsubmit = (event) => {
-      event.preventDefault()
-      const tags = this.tagInput.value.split(",").map((one) => one.trim().replace(/\s+/g, " ")).filter(Boolean)
-      tags.forEach((tag) => this.tag(tag, true))
-      this.close()
-    }
-    return this.panel("Tags", this.given, form, this.suggested)
-  }
-
-  notePanel() {
-    this.noteInput = element("textarea")
-    this.noteInput.maxLength = 4000
-    this.noteInput.rows = 4
-    this.noteInput.setAttribute("aria-label", "Note")
-    this.noteInput.onkeydown = (event) => {
-      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
-        event.preventDefault()
-        this.saveNote()
-      }
-    }
-    const save = toolButton("Keep", "Keep the note (Enter)", () => this.saveNote())
-    return this.panel("Note", this.noteInput, element("p", "faint", "Enter keeps it, Shift+Enter begins a line, Esc leaves it as it was."), save)
   }
 
   // --- data
@@ -307,7 +197,7 @@ class Cull {
   go(place) {
     this.here = Math.max(0, Math.min(place, this.data.total))
     this.keep(sessionStorage, CULL.place, `${this.here}@${this.name}`)
-    this.close()
+    this.panels.close()
     this.refresh()
     this.stage.ahead([1, 2, 3, -1].map((by) => this.items.get(this.here + by)))
     for (let by = 0; by <= CULL.soon; by += 25) {
@@ -354,22 +244,12 @@ class Cull {
       for (let number = 0; number < review.stars; number++) this.stateBadge.append(markIcon("star"))
       review.tags.forEach((tag) => this.stateBadge.append(element("span", "tag", tag)))
     }
-    const pressed = (button, yes) => button.setAttribute("aria-pressed", String(Boolean(yes)))
-    pressed(this.flags.pick, review.flag === "pick")
-    pressed(this.flags.reject, review.flag === "reject")
-    pressed(this.flags.none, false)
-    this.stars.forEach((button, number) => {
-      button.classList.toggle("on", number < review.stars)
-      pressed(button, review.stars === number + 1)
-    })
-    pressed(this.tagButton, review.tags.length)
-    pressed(this.noteButton, review.note)
-    this.noteButton.title = review.note ? `Note (N): ${review.note}` : "Note (N)"
-    this.undoButton.disabled = !this.past.length
-    this.judging.forEach((button) => (button.disabled = !item))
+    this.bar.show(review, { any: Boolean(item), undoable: this.past.length > 0 })
     this.note.textContent = review.note
     const where = item ? `${(this.here + 1).toLocaleString("en")} of ${this.data.total.toLocaleString("en")}` : ""
-    this.caption.replaceChildren(element("span", "", item?.name || "\u00a0"), element("span", "faint", where))
+    const name = element("span", "name", item?.name || "\u00a0")
+    name.title = item?.name || ""
+    this.caption.replaceChildren(name, element("span", "faint", where))
   }
 
   // Photograph and painting; drawn anew only where they are others, as they mostly stay.
@@ -451,19 +331,16 @@ class Cull {
     if (present) this.data.tags = [tag, ...this.data.tags.filter((one) => one !== tag)]
     this.tell(present ? `Tagged ${tag}` : `No longer tagged ${tag}`)
     this.refresh()
-    this.suggest()
+    this.panels.suggest()
   }
 
-  saveNote() {
+  noteDown(note) {
     const item = this.items.get(this.here)
     const before = this.review(this.here).note
-    const note = this.noteInput.value.trim()
-    if (item && note !== before) {
-      this.past.push({ place: this.here, field: "note", value: before })
-      this.put(item, "note", note)
-      this.tell("Note kept")
-    }
-    this.close()
+    if (!item || note === before) return
+    this.past.push({ place: this.here, field: "note", value: before })
+    this.put(item, "note", note)
+    this.tell("Note kept")
     this.refresh()
   }
 
@@ -492,55 +369,21 @@ class Cull {
     this.advanceButton.setAttribute("aria-pressed", String(this.advance))
   }
 
-  // --- panels
+  // --- keys
 
   open(panel) {
-    if (panel !== this.help && !this.items.get(this.here)) return
-    this.panels.forEach((one) => (one.hidden = one !== panel))
-    if (panel === this.tagging) {
-      this.tagInput.value = ""
-      this.suggest()
-      this.tagInput.focus()
-    } else if (panel === this.noting) {
-      this.noteInput.value = this.review(this.here).note
-      this.noteInput.focus()
-    } else panel.querySelector("button").focus()
+    if (panel === this.panels.help || this.items.get(this.here)) this.panels.show(panel)
   }
-
-  close() {
-    const open = this.panels.find((one) => !one.hidden)
-    if (!open) return false
-    this.panels.forEach((one) => (one.hidden = true))
-    this.root.getRootNode().activeElement?.blur()
-    return true
-  }
-
-  suggest() {
-    if (this.tagging.hidden) return
-    const mine = this.review(this.here).tags
-    const typed = this.tagInput.value.split(",").pop().trim().toLowerCase()
-    const chip = (tag, hint, act, more) => {
-      const made = toolButton(tag, hint, act)
-      made.classList.add("chip")
-      made.setAttribute("aria-label", hint)
-      if (more) made.append(element("span", "faint", more))
-      return made
-    }
-    this.given.replaceChildren(...mine.map((tag) => chip(tag, `Take ${tag} away`, () => this.tag(tag, false), "×")))
-    const free = this.data.tags.filter((tag) => !mine.includes(tag) && tag.toLowerCase().includes(typed))
-    this.suggested.replaceChildren(...free.slice(0, 16).map((tag) => chip(tag, `Tag with ${tag}`, () => this.tag(tag, true))))
-  }
-
-  // --- keys
 
   key(event) {
     if (!this.root.isConnected) return this.detach()
     const path = event.composedPath()
     const within = path.find((one) => one.matches?.("input, textarea, select, [contenteditable=true]"))
     if (event.isComposing || event.altKey) return
-    if (event.key === "Escape" && path.includes(this.root) && this.close()) return this.handled(event)
-    if (within) return
     const elsewhere = !path.includes(this.root) && path.some((one) => one.matches?.("[role=dialog], [role=listbox], [role=slider], [data-testid=stSidebar]"))
+    if (event.key === "Escape" && !elsewhere && this.panels.close()) return this.handled(event)
+    if (within || path.some((one) => one === this.panels.tagging || one === this.panels.noting)) return
+    if (event.key === "Enter" && path.some((one) => one.matches?.("button, a"))) return // presses that
     if (this.act(event, elsewhere)) this.handled(event)
   }
 
@@ -557,14 +400,14 @@ class Cull {
     if (key.startsWith("arrow") || ["home", "end", "escape", "enter", " "].includes(key)) return !elsewhere && this.move(key, event)
     const flags = { p: "pick", x: "reject", u: null }
     const others = {
-      t: () => this.open(this.tagging),
-      n: () => this.open(this.noting),
+      t: () => this.open(this.panels.tagging),
+      n: () => this.open(this.panels.noting),
       z: () => this.stage.zoom(!this.stage.zoomed),
       a: () => this.toggleAdvance(),
       i: () => this.openRun(),
       e: () => this.openRun(),
       g: () => this.ask("grid"),
-      "?": () => this.open(this.help),
+      "?": () => this.open(this.panels.help),
     }
     if (key in flags) this.judge("flag", flags[key], event.shiftKey)
     else if (/^[0-5]$/.test(key)) this.judge("stars", Number(key))
@@ -587,6 +430,7 @@ class Cull {
     if (key === "arrowleft" || key === "arrowright") this.go(this.here + ways[key][0])
     else if (key === "home") this.go(0)
     else if (key === "end") this.go(this.data.total - 1)
+    else if (key === "enter") this.openRun()
     else if (key === "escape" && this.stage.zoomed) this.stage.zoom(false)
     else return false
     return true

@@ -6,7 +6,7 @@ from typing import Any
 
 from gallery.components.mount import load
 
-_cull = load("cull", uses=("reviews", "cull_stage", "cull_strip"))
+_cull = load("cull", uses=("reviews", "cull_stage", "cull_strip", "cull_panels", "cull_bar"))
 KINDS = ("open", "grid", "picks", "compare", "export", "unreviewed", "all")
 
 

@@ -5,9 +5,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from gallery import wording
-from gallery.axes import Pivot
 from gallery.components.grid import Told, told
 from gallery.components.mount import load
+from gallery.pivot import Pivot
 from gallery.routes import thumbnail_url
 from gallery.tiles import Tile
 

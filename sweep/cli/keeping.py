@@ -58,6 +58,8 @@ def verify(folder: Path, *, quick: bool, as_json: bool) -> int:
             print(f"... and {len(found.faults) - MOST_FAULTS:,} more (--json lists them all)")
         looked = f"{_count(found.pictures, 'picture')}, {_count(found.files, 'file')}, {_count(found.checkpoints, 'resumable state')}"
         how = "there" if quick else "read and compared with their names"
+        if found.database_only:
+            print("A backup of the database alone: pictures that it speaks of and does not have are no fault.")
         print(f"{looked} {how}: {_count(len(found.faults), 'fault')}.")
         if found.orphans:
             print(f"{_count(found.orphans, 'file')} ({amount_of_bytes(found.orphan_bytes)}) that nothing refers to: stylesweep gc")

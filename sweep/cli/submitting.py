@@ -65,6 +65,8 @@ def submit(path: Path, head: Head, workspace: str, options: list[str], *, follow
             "and a job begins in a folder that goes with it."
         )
     spec, upload = read_upload(path)
+    for remark in spec.remarks:
+        say(remark)
     files = inspect_inputs(spec.content_and_style_paths())
     files |= inspect_masks(spec, files)
     for file in files.values():

@@ -26,8 +26,10 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     quick = {"initial_delay_ms": 500, "period_ms": 500, "timeout_ms": 1000, "failure_threshold": 2}
     config = {f"health_check_{name}": value for name, value in quick.items()}
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, "_system_config": config})
-    yield made
-    made.shutdown()
+    try:
+        yield made
+    finally:
+        made.shutdown()
 
 
 class Told:

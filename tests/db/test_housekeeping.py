@@ -1,5 +1,6 @@
 """Archiving, deleting and collecting: what goes is what was meant, and nothing that anybody refers to, whoever writes meanwhile."""
 
+import hashlib
 import os
 import sqlite3
 import threading
@@ -154,7 +155,7 @@ def test_gc_removes_what_a_deleted_sweep_left_and_nothing_else(tmp_path: Path) -
     assert {path.name for path in found["picture"].paths} == theirs and len(theirs) == 4
     assert files(workspace) == demo | theirs  # looking removes nothing
     removed = {kind.kind: kind.files for kind in collect(workspace)}
-    assert removed == {"picture": 4, "checkpoint": 0, "partial file": 0}
+    assert removed == {"picture": 4, "checkpoint": 0, "partial file": 0, "uploaded file": 0}
     assert files(workspace) == demo == referred_to(workspace)
     assert verify(workspace).faults == ()
 
@@ -174,7 +175,7 @@ def test_gc_takes_checkpoints_and_partial_files_that_nobody_has_and_no_young_fil
     workspace.artifacts.put(picture_bytes(99), "png")
     aged(workspace, 30)
     young = workspace.artifacts.put(picture_bytes(98), "png")
-    assert {kind.kind: kind.files for kind in collect(workspace)} == {"picture": 1, "checkpoint": 1, "partial file": 2}
+    assert {kind.kind: kind.files for kind in collect(workspace)} == {"picture": 1, "checkpoint": 1, "partial file": 2, "uploaded file": 0}
     assert [path.name for path in states.iterdir()] == ["kept.safetensors"]
     assert not (workspace.folder / ".merge-abc").exists()
     assert files(workspace) == referred_to(workspace) | {f"{young}.png"}
@@ -198,6 +199,42 @@ def test_an_input_that_is_part_of_a_blend_is_in_use(tmp_path: Path) -> None:
         connection.execute(text("UPDATE run SET settings = (SELECT settings FROM run WHERE id = 2) WHERE id = 1"))
     collect(workspace)
     assert f"{share.sha256}.png" not in files(workspace)
+
+
+def submitted(workspace: Workspace, digest: str, contents: dict[str, bytes]) -> Path:
+    """As `sweep.submitted` lays it out on a head."""
+    for name, data in contents.items():
+        content = workspace.folder / "submitted" / "files" / hashlib.sha256(data).hexdigest()
+        content.parent.mkdir(parents=True, exist_ok=True)
+        content.write_bytes(data)
+        (workspace.folder / "submitted" / digest).mkdir(exist_ok=True)
+        os.link(content, workspace.folder / "submitted" / digest / name)
+    return workspace.folder / "submitted" / digest
+
+
+def test_gc_takes_uploads_that_no_sweep_was_recorded_from(tmp_path: Path) -> None:
+    workspace = made_up_workspace(tmp_path / "w", betas=1)
+    (workspace.folder / "submitted").mkdir()
+    demo = submitted(workspace, "0" * 16, {"demo.yaml": b"name: demo", "cat.png": b"cat"})
+    other = submitted(workspace, "1" * 16, {"other.yaml": b"name: other", "cat.png": b"cat", "dog.png": b"a dog"})
+    (workspace.folder / "submitted" / "files" / f"{'f' * 64}.part").write_bytes(b"half")
+    with workspace.writer().begin() as connection:
+        connection.execute(text("UPDATE sweep SET spec_path = :path"), {"path": f"/moved/since/submitted/{demo.name}/demo.yaml"})
+    assert collect(workspace)[-1].files == 0  # young
+    for path in (workspace.folder / "submitted").rglob("*"):
+        os.utime(path, (time.time() - 48 * 3600,) * 2)
+    os.utime(other)  # sent again a moment ago
+    assert [path.suffix for path in collect(workspace)[-1].paths] == [".part"]
+    os.utime(other, (0, 0))
+    found = orphans(workspace)[-1]
+    assert (found.kind, found.files, found.bytes) == ("uploaded file", 5, len(b"name: other" + b"a dog"))
+    assert collect(workspace)[-1] == found
+    assert not other.exists() and {path.name: path.read_bytes() for path in demo.iterdir()} == {
+        "demo.yaml": b"name: demo",
+        "cat.png": b"cat",
+    }
+    left = {path.name for path in (workspace.folder / "submitted" / "files").iterdir()}
+    assert left == {hashlib.sha256(data).hexdigest() for data in (b"name: demo", b"cat")}
 
 
 def test_nothing_is_lost_to_a_gc_beside_a_driver_that_finds_its_pictures_there_already(

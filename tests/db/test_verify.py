@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from factories import made_up_workspace
 
+from db.backup import back_up
 from db.verify import verify
 from db.workspace import Workspace, open_workspace
+from sweep.cli import keeping
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +97,19 @@ def test_a_damaged_database_is_told(workspace: Workspace) -> None:
         assert "malformed" in str(error)
     else:
         assert "database" in found
+
+
+def test_a_backup_of_the_database_alone_lacks_no_picture(workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    back_up(workspace, tmp_path / "backup", database_only=True)
+    found = verify(open_workspace(tmp_path / "backup", create=False))
+    assert found.database_only and found.pictures and (found.files, found.faults) == (0, ())
+    assert keeping.verify(tmp_path / "backup", quick=False, as_json=False) == 0
+    assert "A backup of the database alone: pictures that it speaks of and does not have are no fault." in capsys.readouterr().out
+    picture = a_picture(workspace, OUTPUT)
+    there = tmp_path / "backup" / picture.relative_to(workspace.folder)
+    there.parent.mkdir()
+    there.write_bytes(b"damaged")
+    assert [fault.kind for fault in verify(open_workspace(tmp_path / "backup", create=False)).faults] == ["file"]
+    worked_in = open_workspace(tmp_path / "backup", create=False)
+    change(worked_in, "UPDATE sweep SET priority = 3")  # it is somebody's workspace now, and its pictures are missing
+    assert len(verify(worked_in).faults) > 1

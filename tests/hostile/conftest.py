@@ -1,6 +1,7 @@
 """The real command line, as a process and in this one, and a workspace with results that no bad input may change."""
 
 import os
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -19,9 +20,12 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
+    """cpu: seconds of processor time, as others may be at work on the machine; 0 within this process."""
+
     code: int
     out: str
     err: str
+    cpu: float = 0.0
 
 
 def complaint(said: Said, code: int) -> str:
@@ -38,8 +42,11 @@ def complaint(said: Said, code: int) -> str:
 def _process(*arguments: object, environment: dict[str, str] | None = None, memory: int | None = None) -> Said:
     limit = ["prlimit", f"--as={memory}"] if memory and shutil.which("prlimit") else []
     command = [*limit, sys.executable, "-m", "sweep.cli.main", *map(str, arguments)]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, cwd=ROOT, env=os.environ | (environment or {}), capture_output=True, text=True, timeout=120, check=False)
-    return Said(code=done.returncode, out=done.stdout, err=done.stderr)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Said(code=done.returncode, out=done.stdout, err=done.stderr, cpu=cpu)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import io
 import json
 import struct
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -65,10 +64,9 @@ def test_a_decompression_bomb_is_refused_within_little_time_and_memory(
     process: Callable, told: Callable, spec: Callable, workspace: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "bomb.png").write_bytes(bomb())
-    began = time.monotonic()
-    message = told(process("run", spec(style="bomb.png"), "--workspace", workspace, memory=4_000_000_000), 2)
-    assert "bomb.png has more than" in message
-    assert time.monotonic() - began < 20
+    said = process("run", spec(style="bomb.png"), "--workspace", workspace, memory=4_000_000_000)
+    assert "bomb.png has more than" in told(said, 2)
+    assert said.cpu < 20
 
 
 def odd_pictures() -> dict[str, bytes]:

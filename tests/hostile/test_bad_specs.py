@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,9 +72,9 @@ def test_code_in_yaml_never_runs(process: Callable, told: Callable, spec: Callab
 def test_an_exploding_yaml_is_refused_at_once(process: Callable, told: Callable, spec: Callable, workspace: Path) -> None:
     lines = ["a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 20)]
-    began = time.monotonic()
-    assert "aliases" in told(process("plan", spec("\n".join(lines)), "--workspace", workspace, memory=4_000_000_000), 2)
-    assert time.monotonic() - began < 20
+    said = process("plan", spec("\n".join(lines)), "--workspace", workspace, memory=4_000_000_000)
+    assert "aliases" in told(said, 2)
+    assert said.cpu < 20
 
 
 def test_a_negative_weight_is_refused_as_a_process_too(process: Callable, told: Callable, spec: Callable, workspace: Path) -> None:

@@ -29,7 +29,13 @@ CPU = Ask()
 
 @pytest.fixture(scope="module", autouse=True)
 def without_tokens() -> Iterator[None]:
-    """Ray 2.60 may ask for a token once any local Ray of this user has started; clusters of the test's own need none."""
+    """Ray 2.60 may ask for a token once any local Ray of this user has started; clusters of the test's own need none.
+
+    This process must not have been told otherwise: Ray keeps it from its import on, and then no stream of a worker without a token arrives.
+    """
+    from ray._raylet import AuthenticationMode, get_authentication_mode
+
+    assert get_authentication_mode() == AuthenticationMode.DISABLED, "something imported Ray in this process with RAY_AUTH_MODE=token"
     before = os.environ.get("RAY_AUTH_MODE")
     os.environ["RAY_AUTH_MODE"] = "disabled"
     yield
@@ -52,9 +58,20 @@ def nodes(without_tokens: None) -> Iterator[Any]:
     }
     head = {"num_cpus": 2, "num_gpus": 0, "include_dashboard": False, "_system_config": quick}
     made = Cluster(initialize_head=True, head_node_args=head)
-    made.add_node(num_cpus=2, num_gpus=1)
-    yield made
-    made.shutdown()
+    try:
+        made.add_node(num_cpus=2, num_gpus=1)
+        yield made
+    finally:
+        made.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def left() -> Iterator[None]:
+    """Whatever a test does, the next one finds this process connected to nothing."""
+    yield
+    import ray
+
+    ray.shutdown()
 
 
 @pytest.fixture

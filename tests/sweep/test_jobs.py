@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,13 @@ from sweep.jobs import Job, JobServer, family
 from sweep.tunnel import tunnel
 
 pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(autouse=True)
+def without_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job server's client puts these into its process for good; and in one that has a token no test's cluster without tokens works."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "")
 
 
 def job(sweep: str, state: str = "SUCCEEDED", number: int = 1, exit_code: int | None = 0) -> Job:
@@ -124,6 +134,15 @@ def test_a_workspace_on_the_head_is_absolute(tmp_path: Path) -> None:
         submitting.submit(tmp_path / "none.yaml", Head(address="http://127.0.0.1:1"), "results", [], follow=False)
 
 
+def test_who_only_imports_it_has_no_token(tmp_path: Path) -> None:
+    """Ray keeps whether it has one from its import on, and a driver that has one refuses what workers without one tell it."""
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray/auth_token").write_text("token")
+    script = "import os, sweep.cli.submitting; print(os.environ.get('RAY_AUTH_MODE'))"
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_AUTH_MODE"} | {"HOME": str(tmp_path)}
+    assert subprocess.check_output([sys.executable, "-c", script], env=environment, text=True) == "None\n"
+
+
 def test_an_address_where_nobody_answers_is_said() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
@@ -150,3 +169,11 @@ def test_a_difference_names_the_machine_and_both_versions() -> None:
     assert difference("gpu-7", ours, ours) is None
     assert "node gpu-7 has torch 2.12.0, but the driver has 2.13.0" in str(difference("gpu-7", ours, ours | {"torch": "2.12.0"}))
     assert "node gpu-7 has the engine none, but the driver has 3" in str(difference("gpu-7", ours, {"stylesweep": "0.2.0"}))
+
+
+def test_a_token_that_only_one_side_wants_is_said() -> None:
+    ours = {"stylesweep": "0.2.0", "token": "wanted"}
+    said = str(difference("gpu-7", ours, ours | {"token": "not wanted"}))
+    assert "node gpu-7 was started with Ray's token not wanted, and here it is wanted: nothing would come back from there" in said
+    assert "Set RAY_AUTH_MODE=disabled before this command" in said
+    assert "Set RAY_AUTH_MODE=token" in str(difference("gpu-7", ours | {"token": "not wanted"}, ours))

@@ -201,11 +201,11 @@ def test_what_is_wrong_is_named_with_line_key_value_and_what_is_allowed(folder: 
 
 
 def test_the_largest_grid_that_is_allowed_is_checked_in_seconds(folder: Path) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     beta = "{min: 1, max: 10, count: 1000}"
     spec = parse(f"name: x\ncontent: starry.jpg\nstyle: starry.jpg\nparameters: {{alpha: {beta}, beta: {beta}}}\n", folder)
     assert spec.points() == MAX_COMBINATIONS
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
 
 
 def test_a_picture_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:

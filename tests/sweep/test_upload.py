@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import os
 import random
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +13,10 @@ import pytest
 from PIL import Image
 
 from sweep import submitted, upload
+from sweep.cli import submitting
+from sweep.cli.submitting import Head
 from sweep.combination import run_key
-from sweep.errors import InputError, StorageError
+from sweep.errors import InputError, StorageError, SurroundingsError
 from sweep.spec import SweepSpec, load_spec
 from sweep.submitted import take_in
 from sweep.upload import Upload, read_upload
@@ -68,6 +72,27 @@ def test_the_sweep_means_there_what_it_means_here(home: Path, tmp_path: Path) ->
     assert [path.name for path in load_spec(there).picture_paths()] == [path.name for path in spec.picture_paths()]
     laid_out = {str(path.relative_to(there.parent.parent)) for path in there.parent.parent.rglob("*") if path.is_file()}
     assert laid_out == {str(path.relative_to(home)) for path in home.rglob("*") if path.is_file() and path.name != "other.png"}
+
+
+def test_what_its_writer_may_want_to_know_is_said_where_it_is_submitted(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "plans/holidays.yaml").write_text(SPEC + "exclude: [{beta: 99}]\n")
+    monkeypatch.setattr(submitting, "JobServer", lambda address: (_ for _ in ()).throw(SurroundingsError("nobody answers")))
+    with pytest.raises(SurroundingsError, match="nobody answers"):
+        submitting.submit(home / "plans/holidays.yaml", Head(address="http://127.0.0.1:1"), "/results", [], follow=False)
+    assert "leaves out no combination" in capsys.readouterr().err
+
+
+def test_what_is_wanted_again_is_young_again(home: Path, tmp_path: Path) -> None:
+    _, made = read_upload(home / "plans/holidays.yaml")
+    workspace = tmp_path / "workspace"
+    there = Path(str(sent(made, workspace, tmp_path)[-1]["spec"]))
+    upload = next(path for path in there.parents if path.parent.name == "submitted")
+    for path in (upload, *(workspace / "submitted" / "files").iterdir()):
+        os.utime(path, (0, 0))
+    assert sent(made, workspace, tmp_path)[-1]["spec"] == str(there)
+    assert all(time.time() - path.stat().st_mtime < 600 for path in (upload, *(workspace / "submitted" / "files").iterdir()))
 
 
 def test_what_is_there_is_not_sent_again(home: Path, tmp_path: Path) -> None:

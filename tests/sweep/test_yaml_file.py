@@ -89,9 +89,9 @@ def test_aliases_are_refused_wherever_they_stand() -> None:
 def test_a_billion_laughs_are_refused_at_once() -> None:
     lines = ["a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
-    began = time.monotonic()
+    began = time.process_time()
     message = refusal("\n".join(lines))
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
     assert "line 2, a1[0]" in message
     assert "aliases" in message
 
@@ -136,9 +136,9 @@ def test_a_file_that_is_no_mapping_is_refused_with_an_example(text: str) -> None
     "text", ["[" * 100_000, "{a: " * 5000, "a:\n" + "".join(" " * n + "b:\n" for n in range(1, 600)), "- " * 3000 + "a"]
 )
 def test_deep_nesting_is_refused_quickly(text: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     refusal(text)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_nesting_beyond_what_a_sweep_needs_is_refused_with_the_key() -> None:
@@ -155,10 +155,10 @@ def test_a_large_file_is_refused_unread(tmp_path: Path) -> None:
     path = tmp_path / "large.yaml"
     with path.open("wb") as file:
         file.truncate(10_000_000_000)  # sparse
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(SpecError, match=r"large\.yaml is larger than 1,000,000 bytes"):
         read_yaml(path)
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
     with pytest.raises(SpecError, match="larger than"):
         YamlFile("#" * (MAX_BYTES + 1), "s.yaml")
 

@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 
 from db.queries import Result, results
 from db.workspace import Workspace
-from gallery.axes import MOST, likely_axes, means, pivot
 from gallery.look import Look, take_look
 from gallery.missing import missing_spec
+from gallery.pivot import MOST, likely_axes, means, pivot
 from gallery.reviewed import nothing_said
 from gallery.selection import Selected, select
 from gallery.sieve import Sieve
