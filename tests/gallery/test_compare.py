@@ -1,6 +1,5 @@
 """The page that compares runs: what it reads and says, and what it does with what the stage asks for."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,6 +9,9 @@ from typing import Any
 import pytest
 from factories import made_up_workspace
 from gallery_factories import HOSTILE, Point, add_sweep, look_at
+from page_harness import components
+from page_harness import page as page_named
+from page_harness import words as words_of
 from sqlalchemy import insert, select, update
 from streamlit.testing.v1 import AppTest
 
@@ -25,29 +27,17 @@ from gallery.components.compare import Asked, Shown, asked_of, shown_of
 from gallery.crops import Crop
 from sweep.transfer.yardstick_names import NAMES
 
-APP = Path(__file__).parents[2] / "gallery" / "app.py"
-
 
 def page(**params: str) -> AppTest:
-    at = AppTest.from_file(str(APP), default_timeout=30)
-    at.switch_page("app_pages/compare.py")
-    for key, value in params.items():
-        at.query_params[key] = value
-    at.run()
-    assert not at.exception, at.exception
-    return at
+    return page_named("compare", **params)
 
 
 def words(at: AppTest) -> str:
-    kinds = (at.title, at.subheader, at.markdown, at.caption, at.info, at.warning, at.error)
-    return "\n".join(str(element.value).replace("\\", "") for kind in kinds for element in kind)
+    return words_of(at).replace("\\", "")
 
 
 def component(at: AppTest, key: str) -> dict[str, Any] | None:
-    for element in at.get("bidi_component"):
-        if element.proto.id.endswith(f"-{key}"):
-            return dict(json.loads(element.proto.json))
-    return None
+    return components(at).get(key)
 
 
 def results(workspace: Workspace, sweep: str, state: str = "done") -> list[Result]:

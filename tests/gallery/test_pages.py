@@ -1,7 +1,6 @@
 """Every page, run by Streamlit's own test harness; what a browser adds is in tests/browser."""
 
 import contextlib
-import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 import streamlit as st
 from factories import curve, finished_event, made_up_workspace, snapshot_event
 from gallery_factories import HOSTILE, Point, add_sweep, look_at
+from page_harness import component, page, words
 from sqlalchemy import text
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block
@@ -23,32 +23,7 @@ from db.housekeeping import archive
 from db.store import Store
 from db.workspace import Workspace, open_workspace
 
-APP = Path(__file__).parents[2] / "gallery" / "app.py"
 PAGES = ("sweeps", "gallery", "run")
-
-
-def page(name: str, **params: str | list[str]) -> AppTest:
-    at = AppTest.from_file(str(APP), default_timeout=30)
-    at.switch_page(f"app_pages/{name}.py")
-    for key, value in params.items():
-        at.query_params[key] = value
-    at.run()
-    assert not at.exception, at.exception
-    return at
-
-
-def words(at: AppTest) -> str:
-    """Everything that Streamlit's own elements say."""
-    kinds = (at.title, at.header, at.subheader, at.markdown, at.caption, at.code, at.info, at.warning, at.error)
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
-
-
-def component(at: AppTest, key: str) -> dict[str, Any]:
-    """What a component of ours was handed."""
-    for element in at.get("bidi_component"):
-        if element.proto.id.endswith(f"-{key}"):
-            return dict(json.loads(element.proto.json))
-    raise AssertionError(f"no component {key} among {[element.proto.id for element in at.get('bidi_component')]}")
 
 
 def run_in_state(workspace: Workspace, state: str) -> str:
