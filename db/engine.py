@@ -37,11 +37,12 @@ def open_engine(url: str, *, reader: bool = False, patience_ms: int | None = Non
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
 
-    @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
         # A deferred transaction that reads, then writes, fails at once when another has written, whatever the busy timeout.
-        connection.exec_driver_sql("BEGIN" if reader else "BEGIN IMMEDIATE")
+        connection.execute("BEGIN" if reader else "BEGIN IMMEDIATE")
 
+    # Of this engine's own dialect, not a listener: with one listener SQLAlchemy looks for listeners at every statement.
+    engine.dialect.do_begin = begin  # type: ignore[assignment, method-assign]
     return engine
 
 

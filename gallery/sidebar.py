@@ -173,7 +173,11 @@ def _reviews(opened: Opened, go: Open) -> None:
 def _name(opened: Opened) -> None:
     """Who says what is said here: everybody behind one server would else be the one who started it."""
     st.session_state["reviewer"] = opened.person
-    st.text_input("You review as", key="reviewer", max_chars=100, on_change=lambda: call_me(st.session_state["reviewer"]))
+
+    def renamed() -> None:
+        call_me(st.session_state["reviewer"])
+
+    st.text_input("You review as", key="reviewer", max_chars=100, on_change=renamed)
 
 
 def _unless(name: str, person: str) -> str:
