@@ -15,7 +15,7 @@ from sweep.transfer.yardstick_names import YARDSTICKS
 
 STATES = ("done", "failed", "diverged", "quarantined", "cancelled", "queued")
 QUEUED = 0.02
-"""Share at the end of the plan that has not run."""
+"""Share at the end of the plan that has not run, unless told."""
 CURVES, POINTS, SNAPSHOTS, REVIEWED = 2_000, 40, 200, 0.03
 """Runs that have a curve, its points, runs that have snapshots; share of the runs that somebody has said something of."""
 DAYS = 3.0
@@ -49,10 +49,10 @@ class Made:
     tv: float
 
 
-def write_results(workspace: Workspace, made: Sequence[Made], outputs: NDArray[np.str_]) -> None:
-    """Settle the runs, in the order of the plan but for neighbours, over the last days; all in one transaction."""
+def write_results(workspace: Workspace, made: Sequence[Made], outputs: NDArray[np.str_], queued: int) -> None:
+    """Settle the runs but the last ones, in the order of the plan but for neighbours, over the last days; all in one transaction."""
     chance = np.random.default_rng(len(made))
-    states = _states(made, chance)
+    states = _states(made, chance, queued)
     measured = _yardsticks(made, chance)
     with workspace.writer().begin() as connection:
         ids = {key: run_id for key, run_id in connection.execute(select(Run.run_key, Run.id))}
@@ -64,7 +64,7 @@ def write_results(workspace: Workspace, made: Sequence[Made], outputs: NDArray[n
         _reviews(connection, [one.run_key for one, state in zip(made, states, strict=True) if state == "done"], chance)
 
 
-def _states(made: Sequence[Made], chance: np.random.Generator) -> NDArray[np.str_]:
+def _states(made: Sequence[Made], chance: np.random.Generator, queued: int) -> NDArray[np.str_]:
     strong = np.array([one.beta for one in made]) > 300
     draw = chance.random(len(made))
     states = np.full(len(made), "done", dtype="U12")
@@ -72,7 +72,7 @@ def _states(made: Sequence[Made], chance: np.random.Generator) -> NDArray[np.str
     states[draw < 0.004] = "cancelled"
     states[draw < 0.001] = "quarantined"
     states[(draw > 0.95) & strong] = "diverged"
-    states[len(made) - int(QUEUED * len(made)) :] = "queued"
+    states[len(made) - queued :] = "queued"
     return states
 
 

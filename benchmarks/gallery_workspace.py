@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from gallery_pictures import STRENGTHS, Pixels, contents, jpeg, picture_file, result, styles
-from gallery_rows import Made, write_results
+from gallery_rows import QUEUED, Made, write_results
 from numpy.typing import NDArray
 
 from db.rows import insert_images
@@ -47,14 +47,14 @@ class Inputs:
     outputs: NDArray[np.str_]
 
 
-def made_up(folder: Path, runs: int) -> bool:
-    """Write a workspace of so many distinct runs; False if it is there already.
+def made_up(folder: Path, runs: int, queued: int | None = None) -> bool:
+    """Write a workspace of so many distinct runs, of which the last are queued (a few unless told); False if it is there already.
 
     Raises:
         SystemExit: the folder holds something else, or there is no room for so many different runs.
     """
     mark = folder / MARK
-    told = {"runs": runs, "version": VERSION}
+    told = {"runs": runs, "version": VERSION} | ({} if queued is None else {"queued": queued})
     if mark.is_file() and json.loads(mark.read_text()) == told:
         return False
     if folder.exists() and any(folder.iterdir()):
@@ -67,7 +67,7 @@ def made_up(folder: Path, runs: int) -> bool:
     store = Store(workspace.writer(), workspace.artifacts)
     inputs = _record_pictures(store)
     made = _record_sweep(store, inputs, runs, fitting[0])
-    write_results(workspace, made, inputs.outputs)
+    write_results(workspace, made, inputs.outputs, int(QUEUED * runs) if queued is None else queued)
     _record_small(store, inputs)
     with workspace.writer().connect() as connection:
         connection.exec_driver_sql("ANALYZE")

@@ -134,7 +134,8 @@ def news(sweeps: tuple[str, ...], asof: int) -> None:
     with st.container(width="content"):
         if not fresh:
             st.space("medium")  # as high as the button, which then moves nothing
-        elif st.button(f"{counted(fresh, 'new result')} - show", icon=":material/refresh:", type="primary"):
+        # The key is who it is: without one it would be another button for every number, and a click on the one before would be lost.
+        elif st.button(f"{counted(fresh, 'new result')} - show", key="news", icon=":material/refresh:", type="primary"):
             look_anew()
             st.rerun(scope="app")
 

@@ -257,7 +257,28 @@ def test_one_to_one_shows_pixels_and_is_panned(browser: Browser, gallery: str) -
         assert box is not None and box["width"] != natural[0]
         page.keyboard.press("z")
         expect(image).to_have_css("width", f"{natural[0]}px")
-        page.keyboard.press("p")  # the next one stands at 1:1, too
+        page.locator(".beside").evaluate_all("all => all.forEach((one) => one.remove())")  # they would fill so small a stage
+        page.locator(".stage").evaluate("one => Object.assign(one.style, { width: '60px', height: '40px' })")
+
+        def middle() -> list[float]:
+            numbers = page.locator(".root:has(.strip)").evaluate("root => [root.cull.stage.centre.x, root.cull.stage.centre.y]")
+            return [round(one, 3) for one in numbers]
+
+        page.wait_for_function("one => one.getBoundingClientRect().width === 60", arg=page.locator(".stage").element_handle())
+        page.keyboard.press("Shift+ArrowLeft")
+        page.keyboard.press("Shift+ArrowUp")
+        corner = [round(30 / natural[0], 3), round(20 / natural[1], 3)]
+        assert middle() == corner  # as far as the picture goes
+        stage = page.locator(".stage").bounding_box()
+        assert stage is not None
+        page.mouse.move(stage["x"] + 40, stage["y"] + 30)
+        page.mouse.down()
+        page.mouse.move(stage["x"] + 28, stage["y"] + 22, steps=3)
+        page.mouse.up()
+        assert middle() == [round(42 / natural[0], 3), round(28 / natural[1], 3)]
+        expect(page.locator(".stage")).to_have_class(re.compile("zoomed"))  # a drag is no click
+        page.keyboard.press("p")  # the next one stands at 1:1, too, at the same place
+        assert middle() == [round(42 / natural[0], 3), round(28 / natural[1], 3)]
         expect(page.locator(".stage img").first).to_have_css("width", re.compile(r"\d+px"))
         expect(page.locator(".stage")).to_have_class(re.compile("zoomed"))
         page.keyboard.press("Escape")

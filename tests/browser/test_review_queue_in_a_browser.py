@@ -129,8 +129,8 @@ def test_a_refused_word_is_taken_back_and_said_so(played: tuple[Page, Played]) -
     refusal = {"ok": False, "reason": "this workspace has no run r1"}
     server.say = lambda asked: (409, {"now": time.time(), "acks": [{"id": op["id"], **refusal} for op in asked["ops"]]})
     page.evaluate("document.body.append(queueNotice(queue))")
-    say(page, "r1")
-    assert page.evaluate("queue.overlay('ann', 'r1', null, 0).flag") == "pick"  # at once
+    said = "queue.enqueue({ person: 'ann', run: 'r1', field: 'flag', value: 'pick' })"
+    assert page.evaluate(f"() => {{ {said}; return queue.overlay('ann', 'r1', null, 0).flag }}") == "pick"  # before any answer
     settled(page)
     page.get_by_text("Not kept: this workspace has no run r1").wait_for()
     assert page.evaluate("queue.overlay('ann', 'r1', { flag: 'reject' }, 0).flag") == "reject"
