@@ -44,7 +44,7 @@ def measure(options: argparse.Namespace) -> None:
     from gallery_speed import Part, Plan, benches, counts, keys, speed
 
     parts: dict[str, Part] = {"speed": speed, "counts": counts, "keys": keys, "soak": soak}
-    plan = Plan(sizes=(1_000, 10_000, 100_000), turns=30, loads=8, flips=200, keys=200, soak_seconds=60.0)
+    plan = Plan(sizes=(1_000, 10_000, 100_000), turns=30, loads=6, flips=200, keys=200, soak_seconds=60.0)
     if options.quick:
         plan = Plan(sizes=(200, 1_000), turns=3, loads=1, flips=10, keys=20, soak_seconds=10.0)
     if options.sizes:
