@@ -121,11 +121,11 @@ def reviewers(connection: Connection) -> list[str]:
 
 
 def review_stamp(connection: Connection, person: str) -> float:
-    """When a person last said something, as Unix time, or 0: tells whether reviews that were read are still the newest."""
+    """The sum of all times at which a person said something: whatever they say next, or what arrives late, makes it another."""
     times = (Review.flag_at, Review.stars_at, Review.note_at)
-    said = select(*(func.max(one) for one in times)).where(Review.person == person)
-    tagged = select(func.max(ReviewTag.at)).where(ReviewTag.person == person)
-    return max((one or 0.0 for one in (*connection.execute(said).one(), connection.execute(tagged).scalar())), default=0.0)
+    said = select(*(func.total(one) for one in times)).where(Review.person == person)
+    tagged = select(func.total(ReviewTag.at)).where(ReviewTag.person == person)
+    return float(sum((*connection.execute(said).one(), connection.execute(tagged).scalar_one())))
 
 
 def run_keys(connection: Connection, run_ids: Sequence[int]) -> dict[int, str]:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from db.artifacts import storage_error, write_durably
 from db.models import Checkpoint, LossPoint, Preview, Snapshot
-from db.rows import close_attempt, held, insert_points, queue_again
+from db.rows import close_attempt, insert_points, queue_again
 from db.writing import Writing
 from sweep import events
 from sweep.errors import StorageError
@@ -32,7 +32,7 @@ class UnderWay(Writing):
         row = self._write(event, event.state)
         needless = row["file"]
         with self._transaction() as connection:
-            run_id = held(connection, owner, event)
+            run_id = self._held(connection, owner, event)
             if run_id is not None:
                 insert_points(connection, run_id, curve)
                 needless = _record(connection, run_id, row)
@@ -47,7 +47,7 @@ class UnderWay(Writing):
         row = self._write(event, event.state) if event.state is not None else None
         needless = row["file"] if row is not None else None
         with self._transaction() as connection:
-            run_id = held(connection, owner, event)
+            run_id = self._held(connection, owner, event)
             if run_id is not None:
                 insert_points(connection, run_id, curve)
                 if row is not None:
@@ -63,7 +63,7 @@ class UnderWay(Writing):
             return
         with self._transaction() as connection:
             for event in previews:
-                run_id = held(connection, owner, event)
+                run_id = self._held(connection, owner, event)
                 if run_id is not None:
                     row = {"run_id": run_id, "step": event.step, "picture": event.picture, "at": time.time()}
                     connection.execute(insert(Preview).prefix_with("OR REPLACE").values(row))

@@ -18,7 +18,7 @@ from sweep.errors import InputError, StorageError, WorkspaceBusy
 BUSY_TIMEOUT_MS = 30_000
 
 
-def open_engine(url: str, *, reader: bool = False, patience_ms: int = BUSY_TIMEOUT_MS) -> Engine:
+def open_engine(url: str, *, reader: bool = False, patience_ms: int | None = None) -> Engine:
     """An engine for any SQLAlchemy URL; SQLite gets the pragmas of docs/design.md, section 6. patience_ms: how long it waits for a lock.
 
     A reader's connections are read-write with query_only: a mode=ro connection could not roll back the journal of a killed driver.
@@ -31,17 +31,18 @@ def open_engine(url: str, *, reader: bool = False, patience_ms: int = BUSY_TIMEO
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None  # SQLAlchemy emits BEGIN below, not the sqlite3 module
-        pragmas = [f"busy_timeout={patience_ms}", "foreign_keys=ON", "synchronous=FULL"]
+        pragmas = [f"busy_timeout={BUSY_TIMEOUT_MS if patience_ms is None else patience_ms}", "foreign_keys=ON", "synchronous=FULL"]
         # TRUNCATE, not WAL: WAL can corrupt in SQLite before 3.51.3, and switching modes fails while anyone reads.
         pragmas.append("query_only=ON" if reader else "journal_mode=TRUNCATE")
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
 
-    @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
         # A deferred transaction that reads, then writes, fails at once when another has written, whatever the busy timeout.
-        connection.exec_driver_sql("BEGIN" if reader else "BEGIN IMMEDIATE")
+        connection.execute("BEGIN" if reader else "BEGIN IMMEDIATE")
 
+    # Of this engine's own dialect, not a listener: with one listener SQLAlchemy looks for listeners at every statement.
+    engine.dialect.do_begin = begin  # type: ignore[assignment, method-assign]
     return engine
 
 

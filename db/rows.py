@@ -58,10 +58,12 @@ def close_attempt(connection: Connection, run_id: int, number: int, state: str, 
 
 def settle(connection: Connection, run_id: int, state: str, **values: Any) -> None:
     """From running to a finished state; the caller has checked, in this transaction, that the run is held."""
-    values |= {"state": state, "owner": None, "lease": None, "finished_at": time.time(), "finished_seq": next_seq(connection)}
+    counts = connection.execute(statements.SETTLING, {"which": run_id}).one()
+    values |= {"state": state, "owner": None, "lease": None, "finished_at": time.time(), "finished_seq": _next(counts)}
     changed = connection.execute(statements.UPDATE_RUNNING, {"which": run_id, **values})
     assert changed.rowcount == 1, f"run {run_id} was not running"
-    forget(connection, run_id)
+    if counts.state or counts.preview:
+        forget(connection, run_id)
 
 
 def queue_again(connection: Connection, run_id: int, **values: Any) -> None:
@@ -82,7 +84,10 @@ def next_seq(connection: Connection) -> int:
 
     While a run is running it has one attempt that is, so this counts the attempts that have ended; both counts come from an index.
     """
-    counts = connection.execute(statements.COUNTS).one()
+    return _next(connection.execute(statements.COUNTS).one())
+
+
+def _next(counts: Any) -> int:
     return int(max((counts.newest or 0) - counts.running, counts.highest or 0)) + 1
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, select
 
 from db.checkpoints import UnderWay
 from db.models import Attempt, Run
-from db.rows import close_attempt, held, insert_points, queue_again, settle
+from db.rows import close_attempt, insert_points, queue_again, settle
 from sweep import events
 
 MAX_WORKER_KILLS = 3
@@ -26,7 +26,7 @@ class Setbacks(UnderWay):
         need: bytes of memory that it was expected to take. Returns the run's new state, or None if the attempt no longer held it.
         """
         with self._transaction() as connection:
-            run_id = held(connection, owner, event)
+            run_id = self._held(connection, owner, event)
             if run_id is None:
                 return None
             insert_points(connection, run_id, curve)
@@ -47,7 +47,7 @@ class Setbacks(UnderWay):
         bytes that it was expected to take. Returns the run's new state, or None if the attempt no longer held it.
         """
         with self._transaction() as connection:
-            run_id = held(connection, owner, event)
+            run_id = self._held(connection, owner, event)
             if run_id is None:
                 return None
             close_attempt(connection, run_id, event.attempt, event.kind, kind=event.kind, error=event.error)

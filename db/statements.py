@@ -3,7 +3,7 @@
 `which` is a run's id. An update sets the columns that it is given values for.
 """
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.dialects import sqlite
 
 from db.models import Attempt, Checkpoint, Combination, Driver, Image, Preview, Run, Snapshot, Sweep
@@ -30,6 +30,10 @@ COUNTS = select(
     select(func.max(Run.finished_seq)).scalar_subquery().label("highest"),
 )
 """Each is read from an index."""
+SETTLING = COUNTS.add_columns(
+    *(exists().where(table.run_id == bindparam("which")).label(name) for table, name in ((Checkpoint, "state"), (Preview, "preview")))
+)
+"""And whether a run has left something that goes when it settles."""
 
 QUEUE = (
     select(Run.id, Run.run_key, Run.attempts, Run.settings, Run.work, Run.alone, Run.memory_asked, Run.gpus_asked)

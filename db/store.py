@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from db.claims import ClaimedRun, Claims, Launch
 from db.queries import YARDSTICKS
-from db.rows import close_attempt, held, insert_images, insert_points, insert_snapshot, lines, queue_settled, settle, update_attempt
+from db.rows import close_attempt, insert_images, insert_points, insert_snapshot, lines, queue_settled, settle, update_attempt
 from db.setbacks import Setbacks
 from sweep import events
 
@@ -22,7 +22,7 @@ class Store(Claims, Setbacks):
     def started(self, owner: str, event: events.Started, launch: Launch | None = None, at: float | None = None) -> bool:
         """Note where an attempt runs, with what, and since when (Unix time; None: now); False if it no longer holds its run."""
         with self._transaction() as connection:
-            run_id = held(connection, owner, event)
+            run_id = self._held(connection, owner, event)
             if run_id is not None:
                 values = {
                     "node": event.node,
@@ -34,6 +34,8 @@ class Store(Claims, Setbacks):
                     **(vars(launch) if launch else {}),
                 }
                 update_attempt(connection, run_id, event.attempt, started_at=at or time.time(), **values)
+                if self._batch is not None:
+                    self._seen[owner, event.run_key, event.attempt] = run_id
         return run_id is not None
 
     def progress(self, owner: str, news: Sequence[events.Progress]) -> None:
@@ -42,7 +44,7 @@ class Store(Claims, Setbacks):
             return
         with self._transaction() as connection:
             for event in news:
-                run_id = held(connection, owner, event)
+                run_id = self._held(connection, owner, event)
                 if run_id is not None:
                     insert_points(connection, run_id, event.points)
 
@@ -50,7 +52,7 @@ class Store(Claims, Setbacks):
         """File first, row second; told twice, the later one stays. False if the attempt no longer holds the run."""
         image = self._put(event.picture)
         with self._transaction() as connection:
-            run_id = held(connection, owner, event)
+            run_id = self._held(connection, owner, event)
             if run_id is not None:
                 insert_snapshot(connection, run_id, event.step, image)
         return run_id is not None
@@ -59,7 +61,7 @@ class Store(Claims, Setbacks):
         """File first, row second: a done run always has its picture. False if the attempt no longer holds the run."""
         image = self._put(event.picture)
         with self._transaction() as connection:
-            run_id = held(connection, owner, event)
+            run_id = self._held(connection, owner, event)
             if run_id is None:
                 return False
             insert_images(connection, [image])
@@ -81,7 +83,7 @@ class Store(Claims, Setbacks):
         image = self._put(event.picture) if event.picture else None
         message = f"the loss became non-finite after step {event.step}: lower beta, or the learning rate"
         with self._transaction() as connection:
-            run_id = held(connection, owner, event)
+            run_id = self._held(connection, owner, event)
             if run_id is None:
                 return False
             insert_points(connection, run_id, curve)

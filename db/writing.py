@@ -2,12 +2,18 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, Engine
 
 from db.artifacts import Artifacts
+from db.rows import held
 from sweep import events
+
+FILES_AT_ONCE = 8
+"""Written and waited for together: a disk makes several files durable in about the time of one."""
 
 
 class Writing:
@@ -22,6 +28,8 @@ class Writing:
         self._open: Connection | None = None
         self._written: dict[int, dict[str, Any]] = {}
         self._later: list[Callable[[], None]] = []
+        self._seen: dict[Any, Any] = {}
+        """What the open batch has looked at, and nobody can have changed meanwhile."""
 
     @contextlib.contextmanager
     def batch(self, told: Iterable[events.Event] = ()) -> Iterator[None]:
@@ -30,7 +38,8 @@ class Writing:
         An exception takes all of it back, but for files, which nothing speaks of then.
         """
         carried = [getattr(event, "picture", None) for event in told]
-        self._written = {id(picture): self._put(picture) for picture in carried if isinstance(picture, events.PictureFile)}
+        pictures = [picture for picture in carried if isinstance(picture, events.PictureFile)]
+        self._written = dict(zip(map(id, pictures), self._put_all(pictures), strict=True)) if pictures else {}
         later: list[Callable[[], None]] = []
         try:
             with contextlib.ExitStack() as self._batch:
@@ -38,7 +47,7 @@ class Writing:
             later, self._later = self._later, []
         finally:
             self._batch = self._open = None
-            self._written, self._later = {}, []
+            self._written, self._later, self._seen = {}, [], {}
         for do in later:
             do()
 
@@ -68,6 +77,11 @@ class Writing:
             self._open = self._batch.enter_context(self._begin())
         return contextlib.nullcontext(self._open)
 
+    def _held(self, connection: Connection, owner: str, event: events.Event) -> int | None:
+        """The run an event speaks of, if its (owner, attempt) still holds it; not looked at twice in a batch where nothing released it."""
+        known: int | None = self._seen.pop((owner, event.run_key, event.attempt), None)
+        return known if known is not None else held(connection, owner, event)
+
     def _after_commit(self, do: Callable[[], None]) -> None:
         """Do it once what was written is there for good: at the batch's end, or now. So files are removed after their rows."""
         if self._batch is None:
@@ -79,8 +93,20 @@ class Writing:
         """Write a picture and its thumbnail; the row that speaks of them."""
         if (row := self._written.get(id(picture))) is not None:
             return row
-        sha256 = self.artifacts.put(picture.data, picture.format)
-        thumbnail = self.artifacts.put(picture.thumbnail, "webp")
+        return self._put_all([picture])[0]
+
+    def _put_all(self, pictures: list[events.PictureFile]) -> list[dict[str, Any]]:
+        """All of them at once; one that cannot be written is told when the others are."""
+        files = [file for picture in pictures for file in ((picture.data, picture.format), (picture.thumbnail, "webp"))]
+        others = [self._threads.submit(self.artifacts.put, *file) for file in files[1:]]
+        names = [self.artifacts.put(*files[0]), *(other.result() for other in others)]
+        return [self._row(*one) for one in zip(pictures, names[::2], names[1::2], strict=True)]
+
+    @cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(FILES_AT_ONCE, "files")
+
+    def _row(self, picture: events.PictureFile, sha256: str, thumbnail: str) -> dict[str, Any]:
         row = {"sha256": sha256, "width": picture.width, "height": picture.height, "mean_colour": picture.mean_colour}
         row |= {"bytes": len(picture.data), "format": picture.format, "original_name": None, "thumbnail": thumbnail}
         return row | {"signature": picture.signature}

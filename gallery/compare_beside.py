@@ -11,6 +11,7 @@ from gallery.compare_view import Compared, Request
 from gallery.look import DONE, Ints
 from gallery.opened import Opened
 from gallery.tiles import Tile, tiles_at
+from gallery.wording import counted
 
 AROUND = 12
 """Thumbnails before and after the candidate."""
@@ -33,6 +34,8 @@ def read_beside(connection: Connection, opened: Opened, compared: Compared, requ
         return Beside()
     here = _places(opened, compared)
     candidate = here.get(candidate_of(compared, request) or "", -1)
+    if candidate not in with_picture:  # it is no place of this view, or has no picture: the view begins anew
+        candidate = -1
     free = with_picture[~np.isin(with_picture, list(here.values()))]
     after, before = free[free > candidate], free[free < candidate]
     centre = int(np.searchsorted(with_picture, max(candidate, 0)))
@@ -44,7 +47,9 @@ def read_beside(connection: Connection, opened: Opened, compared: Compared, requ
         tiles=tuple(tiles),
         following=keys.get(int(after[0])) if len(after) else None,
         previous=keys.get(int(before[-1])) if len(before) else None,
-        place=f"{ordinal:,} of {len(with_picture):,} in the view" if candidate >= 0 else f"not in this view of {len(with_picture):,}",
+        place=f"{ordinal:,} of {len(with_picture):,} in the view"
+        if candidate >= 0
+        else f"{counted(len(with_picture), 'picture')} in the view",
     )
 
 

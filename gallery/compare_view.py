@@ -10,7 +10,7 @@ from db.models import Run
 from db.queries import PARAMETERS, Result
 from gallery.crops import LARGEST_WHOLE, Crop
 from gallery.routes import original_url
-from gallery.run_view import NO_PICTURE
+from gallery.run_pictures import NO_PICTURE
 from gallery.wording import alternative, caption, label, number
 from sweep.combination import RunSettings
 

@@ -5,10 +5,9 @@ import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from db.artifacts import Artifacts
@@ -39,16 +38,11 @@ def command(*words: str) -> str:
     return shlex.join(["stylesweep", *words, *place])
 
 
-def _impatient(_connection: Any, _record: Any) -> None:
-    _connection.execute(f"PRAGMA busy_timeout={PATIENCE_MS}")
-
-
 @st.cache_resource(ttl=60, max_entries=4)
 def _opened(folder: Path) -> Workspace:
     """Looked at without a write where the schema is today's; else brought up to date, or refused if it is from a newer program."""
     url = sqlite_url(folder / "sweeps.db")
-    reader = open_engine(url, reader=True)
-    event.listen(reader, "connect", _impatient)
+    reader = open_engine(url, reader=True, patience_ms=PATIENCE_MS)
     with storage_errors(url):
         current = schema_revision(reader)
     if current == head_revision():
@@ -68,9 +62,7 @@ def reading() -> Iterator[Connection]:
     if not (folder / "sweeps.db").is_file():
         raise NothingYet(f"there is no workspace in {folder} yet.")
     workspace = _opened(folder)
-    engine = workspace.reader()
-    event.listen(engine, "connect", _impatient)
-    with storage_errors(workspace.url), engine.connect() as connection:
+    with storage_errors(workspace.url), workspace.reader(PATIENCE_MS).connect() as connection:
         yield connection
 
 

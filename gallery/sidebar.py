@@ -9,6 +9,7 @@ from db.models import RUN_STATES
 from gallery.filters import FilterSpec, canonical_ranges, choice_tokens, read_choice, read_token, token
 from gallery.look import AT_ONCE
 from gallery.opened import Opened
+from gallery.person import call_me
 from gallery.selection import Facet
 from gallery.view import FLAGS, NUMBERS, Choice, Range, View
 from gallery.wording import FLAG_LABELS, STATE_LABELS, YARDSTICK_LABELS, label, number, plain, shown
@@ -159,6 +160,7 @@ def _reviews(opened: Opened, go: Open) -> None:
     if tags:
         st.session_state["filter-tag"] = list(spec.view.tags)
         _choose("Tags", tags, "filter-tag", lambda: go(spec.with_view(tags=tuple(st.session_state["filter-tag"] or ()))))
+    _name(opened)
     people = list(dict.fromkeys([opened.person, *opened.reviewers, opened.by]))
     if len(people) > 1:
         st.session_state["filter-by"] = opened.by
@@ -166,6 +168,16 @@ def _reviews(opened: Opened, go: Open) -> None:
             "Reviews by", people, key="filter-by", format_func=lambda one: f"{one} (you)" if one == opened.person else one,
             on_change=lambda: go(spec.with_view(by=_unless(st.session_state["filter-by"], opened.person))),
         )  # fmt: skip
+
+
+def _name(opened: Opened) -> None:
+    """Who says what is said here: everybody behind one server would else be the one who started it."""
+    st.session_state["reviewer"] = opened.person
+
+    def renamed() -> None:
+        call_me(st.session_state["reviewer"])
+
+    st.text_input("You review as", key="reviewer", max_chars=100, on_change=renamed)
 
 
 def _unless(name: str, person: str) -> str:

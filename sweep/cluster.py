@@ -35,6 +35,7 @@ from sweep.transfer.yardstick_names import NETWORK as YARDSTICK_NETWORK
 
 PICTURES_KEPT = 64
 """Shrunk input pictures in the object store beyond those in flight."""
+KINDS_KEPT = 100
 NODES_SECONDS = 1.0
 """How long what the cluster said of its nodes is believed."""
 
@@ -80,6 +81,7 @@ class RayCluster:
         self._stopping: frozenset[Key] = frozenset()
         self._avoided: frozenset[str] = frozenset()
         self._wanted: list[dict[str, float]] = []
+        self._remote: dict[str, Any] = {}
         self._nodes: tuple[float, list[dict[str, Any]]] = (0.0, [])
         connect(address)
         try:
@@ -133,8 +135,18 @@ class RayCluster:
             options["memory"] = ask.memory
         if self._avoided and any(_fits(node["Resources"], ask) for node in self._alive() if node["NodeID"] not in self._avoided):
             options["label_selector"] = {"ray.io/node-id": f"!in({','.join(sorted(self._avoided))})"}
-        stream = run_task.options(**options).remote(able, inputs, self._stop_list, self._work)
+        # One argument: Ray makes a message of each by itself, which costs more than what is in it.
+        stream = self._task(options).remote((able, inputs, self._stop_list, self._work))
         self._tasks[stream] = Task(requests=able, stream=stream, inputs=inputs)
+
+    def _task(self, options: dict[str, Any]) -> Any:
+        """Ray checks options for a while, and a driver has few kinds of them."""
+        kind = repr(options)
+        if kind not in self._remote:
+            if len(self._remote) >= KINDS_KEPT:
+                self._remote.clear()
+            self._remote[kind] = run_task.options(**options)
+        return self._remote[kind]
 
     def events(self, timeout: float) -> list[Event]:
         """Everything that has arrived, of all tasks in turn; waits only while nothing has."""

@@ -118,8 +118,12 @@ class Asked:
         return self._known
 
 
-def _run(requests: Sequence[RunRequest], inputs: StoredInputs, stop_list: Any, work: Work | None) -> Iterator[Event]:
-    """A task: runs on one node of the cluster. work: instead of `worker.run`."""
+Given = tuple[Sequence[RunRequest], StoredInputs, Any, Work | None]
+
+
+def _run(given: Given) -> Iterator[Event]:
+    """A task: runs on one node of the cluster. given: the runs, their inputs, the stop list, and what to do instead of `worker.run`."""
+    requests, inputs, stop_list, work = given
     if work is None:
         from sweep import worker  # here, as the driver imports this module too, and needs no torch
 

@@ -23,6 +23,8 @@ POLL_SECONDS = 0.25
 IDLE_SECONDS = 0.5
 STEER_SECONDS = 0.5
 """How often it looks whether somebody has paused or cancelled what is running."""
+LIMITS_SECONDS = 1.0
+"""And whether a sweep has reached its deadline or its budget: to sum up what running attempts cost takes longer."""
 STOP_SECONDS = 60.0
 """A worker that was asked to stop and has not after so long is ended; one step of a large picture may take long."""
 LEAVE_SECONDS = 2.5
@@ -50,7 +52,7 @@ class Driver:
         self._roomless: float | None = None  # since when
         now = time.monotonic()
         self._last_heartbeat = self._last_progress = now
-        self._last_steering = self._last_want = self._last_claim = -math.inf
+        self._last_steering = self._last_limits = self._last_want = self._last_claim = -math.inf
         self._hungry = True  # something ended, so there may be room
 
     def drive(self, stop: Callable[[], bool]) -> bool:
@@ -258,7 +260,9 @@ class Driver:
     def _steer(self, now: float) -> None:
         """Whatever nobody wants any more is to stop: its sweep was paused, cancelled or has reached a limit, or it was cancelled itself."""
         with self._store.engine.begin() as connection:
-            for sweep_id, reason in self._ledger.exceeded(connection, time.time()):
+            look = now - self._last_limits >= LIMITS_SECONDS
+            self._last_limits = now if look else self._last_limits
+            for sweep_id, reason in self._ledger.exceeded(connection, time.time()) if look else ():
                 if steering.pause(connection, sweep_id, reason):
                     self._watcher.remark(f"{steering.name_of(connection, sweep_id)} is paused: {reason}")
             held = steering.held(connection, self._owner)

@@ -1,12 +1,13 @@
 """The recipe of a picture: what a file carries inside it, so that it can be made again. Standard library and our own words only."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from db.store import ClaimedRun
 from sweep import __version__
-from sweep.combination import RunSettings, Weights
+from sweep.combination import RunSettings, Settings, Weights
 
 SCHEMA = "stylesweep-run/1"
 
@@ -42,9 +43,15 @@ def recipe(settings: RunSettings, origin: Origin) -> dict[str, Any]:
         "beta": beta,
         "layers": {"name": origin.layers, "content": dict(settings.content_layers), "style": dict(settings.style_layers)},
         # tv as the user wrote it: the run's own is divided by alpha + beta.
-        "settings": asdict(settings.settings) | {"tv": settings.tv * (alpha + beta)},
+        "settings": _plain(settings.settings) | {"tv": settings.tv * (alpha + beta)},
         "tool": f"stylesweep {__version__}",
     }
+
+
+@functools.lru_cache(maxsize=256)
+def _plain(settings: Settings) -> dict[str, Any]:
+    """Runs of a sweep share few of them. Not to be changed."""
+    return asdict(settings)
 
 
 def run_recipe(claimed: ClaimedRun) -> dict[str, Any]:

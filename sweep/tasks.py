@@ -1,11 +1,13 @@
 """How claimed runs become tasks: which of them share one, what a task asks of a node, and what its worker is handed."""
 
+import functools
 import json
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from db.store import ClaimedRun
+from sweep.combination import Settings, Weights
 from sweep.places import Ask
 from sweep.recipe import run_recipe
 from sweep.request import RunRequest
@@ -16,6 +18,8 @@ from sweep.transfer.recipe import Recipe
 PACK_PIXELS = 512 * 512
 """With `pack: auto` a GPU gets as many pictures at once as have about this many pixels together; a larger picture fills it alone."""
 MOST_AUTO = 8
+REMEMBERED = 256
+"""Different settings of which it is known what they take: a sweep's runs have few, and to work it out takes as long as a run's rows."""
 
 
 def pack_size(resources: Mapping[str, Any], gpus: float, pixels: int) -> int:
@@ -32,7 +36,12 @@ def pixels_of(claimed: ClaimedRun) -> int:
     """Of the picture it makes; a run whose photograph the workspace does not know counts as too large for company."""
     if claimed.content_size is None:
         return PACK_PIXELS
-    height, width, _ = Recipe.of(vars(claimed.settings.settings)).scales(*claimed.content_size)[-1]
+    return _pixels(claimed.settings.settings, claimed.content_size)
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _pixels(settings: Settings, content_size: tuple[int, int]) -> int:
+    height, width, _ = Recipe.of(vars(settings)).scales(*content_size)[-1]
     return height * width
 
 
@@ -43,6 +52,9 @@ def packs(claimed: Iterable[ClaimedRun], asks: Mapping[str, Ask], sizes: Mapping
 
     No slot is left idle so that a pack be full: few runs are spread over the free slots first.
     """
+    claimed = list(claimed)
+    if max(sizes.values(), default=1) == 1:
+        return [[run] for run in claimed]
     together: dict[Hashable, list[ClaimedRun]] = {}
     for run in claimed:
         together.setdefault(_key(run, asks[run.run_key]), []).append(run)
@@ -90,7 +102,12 @@ def bytes_needed(claimed: ClaimedRun) -> float:
     """What a run is expected to take, its worker included; 0 where that cannot be told."""
     if claimed.content_size is None:
         return 0.0
-    settings = claimed.settings.settings
-    deepest = deepest_layer(settings.network, dict(claimed.settings.content_layers), dict(claimed.settings.style_layers))
+    run = claimed.settings
+    return _bytes(run.settings, run.content_layers, run.style_layers, claimed.content_size)
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _bytes(settings: Settings, content_layers: Weights, style_layers: Weights, content_size: tuple[int, int]) -> float:
+    deepest = deepest_layer(settings.network, dict(content_layers), dict(style_layers))
     recipe = Recipe.of(vars(settings))
-    return WORKER_BYTES + peak_bytes(settings.network, deepest, claimed.content_size, recipe, settings.dtype)  # type: ignore[arg-type]
+    return WORKER_BYTES + peak_bytes(settings.network, deepest, content_size, recipe, settings.dtype)  # type: ignore[arg-type]

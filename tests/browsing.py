@@ -93,9 +93,9 @@ def opened(browser: Browser, url: str, **options: object) -> Iterator[Page]:
     assert origin is not None
     strangers = [one for one in watched.requests if not one.startswith((origin[0], "data:", "blob:"))]
     context.close()
-    assert strangers == []
+    assert strangers == [], strangers
     assert [one for one in watched.requests if one.startswith(f"{origin[0]}/media/")] == []  # Streamlit's store of pictures in memory
-    assert watched.complaints == []
+    assert watched.complaints == [], watched.complaints
 
 
 def images_are_whole(page: Page) -> int:

@@ -87,7 +87,7 @@ MAY_KNOW = {
             "sweep.errors",
         ),
     },
-    "sweep.tasks": {"db", "sweep.places", "sweep.recipe", "sweep.request", "sweep.transfer"},
+    "sweep.tasks": {"sweep.combination", "db", "sweep.places", "sweep.recipe", "sweep.request", "sweep.transfer"},
     "sweep.in_flight": {"db", "sweep.places", "sweep.events"},
     "sweep.failures": {"sweep.events"},
     "sweep.backend": {"db", "sweep.in_flight", "sweep.places", "sweep.request", "sweep.events"},

@@ -9,7 +9,7 @@ from db.reviews import said
 from gallery.charts import SERIES, compared_chart
 from gallery.compare_beside import best_of_view, read_beside
 from gallery.compare_table import curve_words, curves_of, equal_words, parameter_lines, yardstick_lines
-from gallery.compare_view import INPUTS, MOST_RUNS, Compared, read_compared, read_request, run_named, shortened, shown_params
+from gallery.compare_view import INPUTS, MOST_RUNS, Compared, Request, read_compared, read_request, run_named, shortened, shown_params
 from gallery.components.compare import Said, Stage, asked_of, compare, shown_of
 from gallery.components.differences import differences
 from gallery.links import url_params
@@ -20,12 +20,13 @@ from gallery.wording import plain
 OWN = ("ids", "mode", "pair")
 _KEY = "compare"
 _TO = "compare-to"
+_LAST = "last-compared"
 MOST_REMARKS = 5
 
 
 def page() -> None:
     opened = opened_view(own=OWN)
-    request = read_request(url_params())
+    request = asked_for()
     with reading() as connection:
         compared = read_compared(connection, request, opened.spec.view.sweeps)
         beside = read_beside(connection, opened, compared, request)
@@ -41,6 +42,7 @@ def page() -> None:
     if not compared.runs:
         nothing(opened)
         return
+    st.session_state[_LAST] = {key: values for key, values in url_params().items() if key in OWN}
     last = shown_of(st.session_state.get(_KEY))
     compare(
         Stage(
@@ -54,6 +56,14 @@ def page() -> None:
         st.caption("One run is on the stage. Add another: the next of the view, one of the row above, or one by its key.")
     else:
         apart(compared)
+
+
+def asked_for() -> Request:
+    """What the URL names; without any run, what this session compared last: the way back from a run, and from the navigation."""
+    last = st.session_state.get(_LAST)
+    if "ids" not in url_params() and last:
+        st.query_params.from_dict(url_params() | last)
+    return read_request(url_params())
 
 
 def head(opened: Opened, compared: Compared) -> None:
@@ -177,6 +187,7 @@ def heard_asked() -> None:
     if asked is None:
         return
     if asked.kind == "clear":
+        st.session_state.pop(_LAST, None)
         set_url({"ids": ""})
     elif asked.kind == "open" and asked.ids:
         st.session_state[_TO] = ("run", {"id": asked.ids[0]})

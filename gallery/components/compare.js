@@ -232,16 +232,26 @@ class Comparison {
       this.handle = divider([first.letter, second.letter], (x, step) => this.slide(x, step))
       this.handle.dataset.role = "divider"
       here.append(this.handle)
-      here.onpointerdown = (event) => {
-        if (event.button || event.defaultPrevented || this.zoom.movable) return
-        this.slide(event.clientX, 0)
-        this.handle.focus({ preventScroll: true })
-      }
-      here.onpointermove = (event) => {
-        if (event.buttons === 1 && !this.zoom.movable && event.target.closest(".view") === here && !event.target.closest(".divider")) this.slide(event.clientX, 0)
-      }
+      this.slidesOn(here)
     }
     this.say("")
+  }
+
+  // Where nothing can be moved, the whole picture is the slider's; two fingers mean the zoom.
+  slidesOn(here) {
+    const fingers = new Set()
+    const mine = (event) => !this.zoom.movable && fingers.size === 1 && !event.target.closest(".divider")
+    here.onpointerdown = (event) => {
+      if (event.button || event.defaultPrevented) return
+      fingers.add(event.pointerId)
+      if (event.pointerType !== "mouse" || !mine(event)) return
+      this.slide(event.clientX, 0)
+      this.handle.focus({ preventScroll: true })
+    }
+    here.onpointermove = (event) => {
+      if (fingers.has(event.pointerId) && mine(event)) this.slide(event.clientX, 0)
+    }
+    here.onpointerup = here.onpointercancel = here.onpointerleave = (event) => fingers.delete(event.pointerId)
   }
 
   drawDifference(here) {

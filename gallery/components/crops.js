@@ -104,7 +104,9 @@ class Chooser {
     this.output.textContent = `${this.where.side} px`
     this.smaller.disabled = this.where.side <= this.data.smallest
     this.larger.disabled = this.where.side >= this.data.largest
-    this.root.style.setProperty("--side", `${this.where.side}px`)
+    // Pictures that are smaller than the region need no larger a place.
+    const needed = this.all.map((one) => rectangle(one, this.where)).map(({ w, h }) => Math.max(w, h))
+    this.root.style.setProperty("--side", `${Math.max(96, ...needed)}px`)
     this.fill()
   }
 

@@ -1,5 +1,6 @@
 """The networks, the named layer sets and the numbers of the recipes. Standard library only: the planner and the gallery read them."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -75,6 +76,7 @@ def network_info(network: str) -> NetworkInfo:
         raise InputError(f"There is no network {network!r}; choose one of {', '.join(NETWORKS)}.") from None
 
 
+@functools.cache
 def layer_names(network: str) -> tuple[str, ...]:
     """All layers in network order: conv1_1, relu1_1, conv1_2, relu1_2, pool1, conv2_1, ...
 

@@ -1,56 +1,18 @@
-"""`stylesweep run` as a user starts and ends it: Ctrl-C, SIGTERM, SIGKILL, a second one beside it, a full disk."""
+"""`stylesweep run` with a Ray of its own, as a user ends it: Ctrl-C, SIGTERM, SIGKILL."""
 
-import os
 import re
-import resource
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from crash.interrupting import POLITE_SECONDS, all_done_once, finish, interrupted, read_until
 from crash.processes import ask, ended, kill, listening, names, session, states, stylesweep, until, working
 
 pytestmark = pytest.mark.weights
 SweepFile = Callable[..., Path]
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
-POLITE_SECONDS = 20  # hangs are what is looked for: a busy machine may need several seconds
-"""Ctrl-C: from the signal to the end of the process."""
-
-
-def finish(spec: Path, workspace: Path, address: str = "inline") -> str:
-    with ended(stylesweep("run", spec, "--workspace", workspace, "--address", address)) as process:
-        said, _ = process.communicate(timeout=120)
-        assert process.returncode == 0, said
-    return str(said)
-
-
-def read_until(process: "subprocess.Popen[str]", text: str) -> str:
-    assert process.stdout is not None
-    said = ""
-    for line in process.stdout:
-        said += line
-        if text in line:
-            return said
-    raise AssertionError(said)
-
-
-def all_done_once(workspace: Path, runs: int) -> bool:
-    once = ask(workspace, "SELECT count(*) FROM attempt WHERE state = 'done'") == [(runs,)]
-    clean = ask(workspace, "PRAGMA integrity_check") == [("ok",)] and ask(workspace, "PRAGMA foreign_key_check") == []
-    return states(workspace) == {"done": runs} and once and clean
-
-
-def interrupted(process: "subprocess.Popen[str]", which: int, *, group: bool) -> tuple[float, str]:
-    """Send a signal, as a terminal does to the whole group or as `kill` does to one; (seconds to the end, what it said)."""
-    began = time.monotonic()
-    if group:
-        os.killpg(process.pid, which)
-    else:
-        kill(process.pid, which)
-    said, _ = process.communicate(timeout=60)
-    return time.monotonic() - began, said
 
 
 @pytest.mark.ray
@@ -131,62 +93,3 @@ def test_a_killed_driver_takes_its_local_ray_with_it_and_the_same_command_goes_o
         print(
             f"\nSIGKILL of a driver with a local Ray: workers and Ray gone {orphaned:.1f} s later (but for {agents}); {lost} attempts lost"
         )
-
-
-def test_ctrl_c_without_ray_is_polite(real_sweep: SweepFile, tmp_path: Path) -> None:
-    spec = real_sweep("inline", runs=3, steps=20_000)
-    with ended(stylesweep("run", spec, "--workspace", tmp_path, "--address", "inline")) as process:
-        until(lambda: working(tmp_path), 60, "a run is at work")
-        seconds, said = interrupted(process, signal.SIGINT, group=True)
-        assert process.returncode == 130, said
-    assert seconds < POLITE_SECONDS
-    assert states(tmp_path) == {"queued": 3}
-    assert ask(tmp_path, "SELECT DISTINCT state FROM attempt") == [("cancelled",)]
-
-
-def test_a_second_run_is_taken_up_by_the_first_and_followed_to_its_end(real_sweep: SweepFile, tmp_path: Path) -> None:
-    first, second = real_sweep("first", runs=5, steps=200), real_sweep("second", runs=2, steps=30)
-    with ended(stylesweep("run", first, "--workspace", tmp_path, "--address", "inline")) as driver:
-        until(lambda: working(tmp_path), 60, "a run is at work")
-        with ended(stylesweep("run", second, "--workspace", tmp_path, "--address", "inline")) as follower:
-            followed, _ = follower.communicate(timeout=90)
-            driven, _ = driver.communicate(timeout=90)
-            assert (driver.returncode, follower.returncode) == (0, 0), driven + followed
-    assert f"another process (pid {driver.pid} on " in followed
-    assert "takes the sweep up" in followed
-    assert all_done_once(tmp_path, 7)
-    assert ask(tmp_path, "SELECT DISTINCT pid FROM attempt") == [(driver.pid,)]
-
-
-def test_a_follower_takes_over_from_a_killed_driver(real_sweep: SweepFile, tmp_path: Path) -> None:
-    spec = real_sweep("shared", runs=5, steps=200)
-    with ended(stylesweep("run", spec, "--workspace", tmp_path, "--address", "inline")) as driver:
-        until(lambda: working(tmp_path), 60, "a run is at work")
-        with ended(stylesweep("run", spec, "--workspace", tmp_path, "--address", "inline")) as follower:
-            said = read_until(follower, "takes the sweep up")
-            until(lambda: working(tmp_path), 60, "a run is at work")
-            kill(driver.pid)
-            more, _ = follower.communicate(timeout=90)
-            assert follower.returncode == 0, said + more
-    assert "the driver has ended; this process takes over." in more
-    assert all_done_once(tmp_path, 5)
-    assert ask(tmp_path, "SELECT count(*) FROM attempt WHERE state = 'lost'") == [(1,)]
-
-
-def test_a_full_disk_ends_with_a_sentence_and_the_same_command_goes_on(real_sweep: SweepFile, tmp_path: Path) -> None:
-    finish(real_sweep("before", runs=1, steps=1), tmp_path)
-    spec = real_sweep("full", runs=5, steps=200)
-    limit = (tmp_path / "sweeps.db").stat().st_size + 16_384  # enough for the sweep, too little for its loss curves
-
-    def no_file_larger() -> None:  # a real limit of the kernel's; Python ignores the signal and gets an error
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    with ended(stylesweep("run", spec, "--workspace", tmp_path, "--address", "inline", preexec_fn=no_file_larger)) as process:
-        said, _ = process.communicate(timeout=90)
-    assert process.returncode == 4, said
-    assert "Traceback" not in said
-    assert re.search(r"stylesweep: .*(the disk is full|the disk reported an error)", said), said
-    assert ask(tmp_path, "PRAGMA integrity_check") == [("ok",)]
-    assert states(tmp_path).get("done", 0) < 6
-    finish(spec, tmp_path)
-    assert all_done_once(tmp_path, 6)

@@ -167,3 +167,22 @@ def test_batches_of_one_connection_are_transactions_of_their_own(tmp_path: Path)
         with store.batch():
             assert len(store.claim(owner, 2)) == 2
     assert [run["state"] for run in rows(store, "run")] == ["done", "running", "running", "queued", "queued", "queued"]
+
+
+def test_what_was_looked_at_is_taken_once_and_looked_at_once(tmp_path: Path) -> None:
+    store, owner = driving(tmp_path / "w")
+    said: list[str] = []
+    hooks.listen(store.engine, "before_cursor_execute", lambda _c, _cursor, statement, *_: said.append(statement))
+    with store.batch():
+        head = store.next_up()
+        first, second = store.claim(owner, 1), store.claim(owner, 1)
+    assert head is not None and (head.run_key, head.attempt) == (first[0].run_key, 0)
+    assert (first[0].attempt, second[0].attempt) == (1, 1) and first[0].run_key != second[0].run_key
+    assert sum("run.priority DESC" in statement for statement in said) == 2  # for the head, and for the second
+    with store.batch():
+        start = Started(run_key=head.run_key, attempt=1, node="here", pid=1, device="cpu", versions={})
+        assert store.started(owner, start)
+        assert store.finished(owner, finished_event(first[0], 11))
+        assert not store.started(owner, start)  # it is held no more
+        assert not store.finished(owner, finished_event(first[0], 11))
+    assert sum("run.owner = ?" in statement and statement.startswith("SELECT") for statement in said) == 3

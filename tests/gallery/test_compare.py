@@ -1,6 +1,5 @@
 """The page that compares runs: what it reads and says, and what it does with what the stage asks for."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,6 +9,9 @@ from typing import Any
 import pytest
 from factories import made_up_workspace
 from gallery_factories import HOSTILE, Point, add_sweep, look_at
+from page_harness import components
+from page_harness import page as page_named
+from page_harness import words as words_of
 from sqlalchemy import insert, select, update
 from streamlit.testing.v1 import AppTest
 
@@ -25,29 +27,17 @@ from gallery.components.compare import Asked, Shown, asked_of, shown_of
 from gallery.crops import Crop
 from sweep.transfer.yardstick_names import NAMES
 
-APP = Path(__file__).parents[2] / "gallery" / "app.py"
-
 
 def page(**params: str) -> AppTest:
-    at = AppTest.from_file(str(APP), default_timeout=30)
-    at.switch_page("app_pages/compare.py")
-    for key, value in params.items():
-        at.query_params[key] = value
-    at.run()
-    assert not at.exception, at.exception
-    return at
+    return page_named("compare", **params)
 
 
 def words(at: AppTest) -> str:
-    kinds = (at.title, at.subheader, at.markdown, at.caption, at.info, at.warning, at.error)
-    return "\n".join(str(element.value).replace("\\", "") for kind in kinds for element in kind)
+    return words_of(at).replace("\\", "")
 
 
 def component(at: AppTest, key: str) -> dict[str, Any] | None:
-    for element in at.get("bidi_component"):
-        if element.proto.id.endswith(f"-{key}"):
-            return dict(json.loads(element.proto.json))
-    return None
+    return components(at).get(key)
 
 
 def results(workspace: Workspace, sweep: str, state: str = "done") -> list[Result]:
@@ -349,6 +339,17 @@ def test_two_runs_with_what_differs_yardsticks_and_curves(opened: Workspace) -> 
     assert "Losses are unweighted" in words(at)
 
 
+def test_without_ids_it_is_what_was_compared_last(opened: Workspace) -> None:
+    first, second = results(opened, "demo")[:2]
+    at = page(ids=f"{first.run_key},{second.run_key}", sweep="demo", mode="slider")
+    del at.query_params["ids"]
+    del at.query_params["mode"]
+    at.run()
+    stage = component(at, "compare")
+    assert stage is not None
+    assert ([pane["run"] for pane in stage["panes"]], stage["mode"]) == ([first.run_key, second.run_key], "slider")
+
+
 def test_five_ids_and_a_run_without_a_picture_are_said(opened: Workspace) -> None:
     keys = [one.run_key for one in results(opened, "demo")[:4]] + [results(opened, "demo", "failed")[0].run_key]
     at = page(ids=",".join(keys), sweep="demo")
@@ -357,6 +358,10 @@ def test_five_ids_and_a_run_without_a_picture_are_said(opened: Workspace) -> Non
     stage = component(at, "compare")
     assert stage is not None
     assert [bool(pane["src"]) for pane in stage["panes"]] == [False, True]
+    stage = component(page(ids=f"{keys[0]},{keys[4]}", sweep="demo"), "compare")
+    assert stage is not None
+    assert (stage["place"], stage["previous"]) == ("12 pictures in the view", None)
+    assert stage["next"] not in (None, keys[0])
 
 
 def test_a_view_that_does_not_hold_the_runs_still_offers_its_own(opened: Workspace) -> None:
@@ -365,7 +370,7 @@ def test_a_view_that_does_not_hold_the_runs_still_offers_its_own(opened: Workspa
     stage = component(at, "compare")
     assert stage is not None
     assert stage["next"] is not None and stage["previous"] is None
-    assert "not in this view" in stage["place"]
+    assert stage["place"].endswith("pictures in the view")
 
 
 def test_a_view_without_any_picture_offers_nothing(opened: Workspace) -> None:

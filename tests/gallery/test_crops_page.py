@@ -1,6 +1,5 @@
 """The page that shows one region of many pictures."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,9 @@ from typing import Any
 import pytest
 from factories import made_up_workspace
 from gallery_factories import HOSTILE, look_at
+from page_harness import components
+from page_harness import page as page_named
+from page_harness import words as words_of
 from picture_requests import get
 from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
@@ -19,28 +21,17 @@ from db.workspace import Workspace, open_workspace
 from gallery.components.crops import region_of
 from gallery.crops_view import Where, read_where
 
-APP = Path(__file__).parents[2] / "gallery" / "app.py"
-
 
 def page(**params: str) -> AppTest:
-    at = AppTest.from_file(str(APP), default_timeout=30)
-    at.switch_page("app_pages/crops.py")
-    for key, value in params.items():
-        at.query_params[key] = value
-    at.run()
-    assert not at.exception, at.exception
-    return at
+    return page_named("crops", **params)
 
 
 def words(at: AppTest) -> str:
-    return "\n".join(str(element.value).replace("\\", "") for kind in (at.title, at.markdown, at.caption, at.info) for element in kind)
+    return words_of(at).replace("\\", "")
 
 
 def component(at: AppTest) -> dict[str, Any] | None:
-    for element in at.get("bidi_component"):
-        if element.proto.id.endswith("-crops"):
-            return dict(json.loads(element.proto.json))
-    return None
+    return components(at).get("crops")
 
 
 def results(workspace: Workspace, sweep: str) -> list[Result]:

@@ -10,6 +10,7 @@ import pytest
 import streamlit as st
 from factories import made_up_workspace
 from gallery_factories import HOSTILE, Point, add_sweep, look_at, random_points
+from page_harness import page as page_named
 from sqlalchemy import delete, select
 from streamlit.testing.v1 import AppTest
 
@@ -24,7 +25,6 @@ from gallery.opened import opened_as
 from gallery.reading import reading
 from gallery.view import View
 
-APP = Path(__file__).parents[2] / "gallery" / "app.py"
 ANN = "ann"
 
 
@@ -197,13 +197,7 @@ def test_what_is_asked_is_one_of_a_few_things() -> None:
 
 
 def page(**params: str) -> AppTest:
-    at = AppTest.from_file(str(APP), default_timeout=30)
-    at.switch_page("app_pages/cull.py")
-    for key, value in params.items():
-        at.query_params[key] = value
-    at.run()
-    assert not at.exception, at.exception
-    return at
+    return page_named("cull", **params)
 
 
 def handed(at: AppTest) -> dict[str, Any]:

@@ -225,7 +225,7 @@ def test_a_run_whose_picture_cannot_be_read_fails_alone(
     assert isinstance(told[request_for(2.0).run_key], Finished)
 
 
-def _known_here_only(requests: Sequence[RunRequest], inputs: Inputs, stop_list: Any, work: Any) -> Iterator[Event]:
+def _known_here_only(given: Any) -> Iterator[Event]:
     yield from ()
 
 
