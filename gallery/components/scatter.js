@@ -102,7 +102,7 @@ function draw_dots(root) {
 function mark(root) {
   const { data, parts, state } = root
   const at = state.hovered ?? state.pinned
-  parts.over.querySelectorAll(".ring").forEach((one) => one.remove())
+  parts.over.querySelectorAll(".ring, .ring-line").forEach((one) => one.remove())
   for (const [which, name] of [[state.pinned, "ring pinned"], [state.hovered, "ring"]]) {
     if (which === null) continue
     const [x, y] = root.place[which]
@@ -114,8 +114,12 @@ function mark(root) {
     root.shown_pair = pair
   }
   parts.lines.querySelectorAll("path").forEach((one) => {
-    one.classList.toggle("here", Number(one.dataset.pair) === pair)
-    one.classList.toggle("aside", pair !== null && Number(one.dataset.pair) !== pair)
+    const here = Number(one.dataset.pair) === pair
+    one.classList.toggle("aside", pair !== null && !here)
+    if (!here) return
+    const above = one.cloneNode()
+    above.setAttribute("class", "front ring-line")
+    parts.over.prepend(above)
   })
   show_card(root, at)
 }

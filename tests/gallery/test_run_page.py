@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from factories import made_up_workspace
 from gallery_factories import Point, add_sweep, look_at
-from page_harness import component, page, words
+from page_harness import component, page
 from sqlalchemy import insert, select, update
+from streamlit.testing.v1 import AppTest
 
 from db import lineage, queries
 from db.models import Review, ReviewTag, Run, Sweep
@@ -27,6 +28,11 @@ def every(workspace: Workspace) -> list[Result]:
 
 def done_in(workspace: Workspace, sweep: str) -> list[Result]:
     return [one for one in every(workspace) if one.sweep == sweep and one.state == "done"]
+
+
+def links(at: AppTest) -> list[str]:
+    """What the links to other pages say."""
+    return [link.proto.label.replace("\\", "") for link in at.get("page_link")]
 
 
 # --- its place in its pair --------------------------------------------------------------------------------------------
@@ -120,12 +126,14 @@ def test_what_was_made_from_a_run_and_what_it_was_made_from_are_told(related: tu
         assert source.run_key == first
         assert lineage.made_from(connection, ["demo", "rerun-zzzzzzzz", "rerun-", f"rerun-{first[3:11]}-and-more"], first) == []
         assert lineage.made_into(connection, second) == []
-    assert f"Made again as [{second[:11]}" in words(page("run", id=first)).replace("\\", "")
-    assert f"Made from [{first[:11]}" in words(page("run", id=second)).replace("\\", "")
+    assert f"Made again as {second[:11]}, 512 px" in " ".join(links(page("run", id=first)))
+    assert f"Made from {first[:11]}, 96 px" in " ".join(links(page("run", id=second)))
 
 
 def test_sweeps_that_hold_a_run_are_links(opened: Workspace) -> None:
-    assert "In the sweep [demo](gallery?sweep=demo)" in words(page("run", id=done_in(opened, "demo")[0].run_key))
+    at = page("run", id=done_in(opened, "demo")[0].run_key)
+    assert "In the sweep demo" in links(at)
+    assert [link.proto.query_string for link in at.get("page_link")] == ["sweep=demo"]
 
 
 # --- what people said -------------------------------------------------------------------------------------------------
