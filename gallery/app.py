@@ -17,6 +17,8 @@ page = st.navigation(
         st.Page("app_pages/compare.py", title="Compare", url_path="compare"),
         st.Page("app_pages/crops.py", title="Crops", url_path="crops"),
         st.Page("app_pages/explore.py", title="Explore", url_path="explore"),
+        st.Page("app_pages/live.py", title="Live", url_path="live"),
+        st.Page("app_pages/export.py", title="Export", url_path="export"),
         st.Page("app_pages/run.py", title="Run", url_path="run", visibility="hidden"),
     ],
     position="top",

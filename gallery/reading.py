@@ -50,6 +50,11 @@ def _opened(folder: Path) -> Workspace:
     return open_workspace(folder, create=False)
 
 
+def opened_workspace() -> Workspace:
+    """The workspace that is looked at, its schema known to be today's."""
+    return _opened(workspace_folder())
+
+
 @contextlib.contextmanager
 def reading() -> Iterator[Connection]:
     """A connection for looking at the workspace.
@@ -93,9 +98,14 @@ def empty_state() -> None:
     """What to type when there is nothing to see."""
     with st.container(width=720):
         st.header("Nothing to see yet", anchor=False)
-        st.write("No sweep has been run in this workspace. Start with the demo, from the project's folder:")
+        st.write("No sweep has been run in this workspace. The demo shows what there will be. From the project's folder:")
         st.code("make demo", language="bash")
-        st.write("Or run a sweep of your own:")
+        st.caption(
+            "It fetches a small network (55 MB) and sample pictures, and makes 24 pictures of two photographs in two styles, "
+            "each at three strengths and by two sets of layers: two to five minutes of computing on two cores."
+        )
+        st.write("Or run a sweep of your own, a YAML file that says what to vary:")
         st.code(command("run", "SPEC.yaml"), language="bash")
-        st.caption(f"Workspace: {plain(str(workspace_folder()))}")
-        st.button("Look again")
+        st.caption("`stylesweep plan SPEC.yaml` tells beforehand how many runs it means, and how long they take.")
+        st.caption(f"Workspace: {plain(str(workspace_folder()))}. This page looks for a sweep whenever it is opened.")
+        st.button("Look again", icon=":material/refresh:")

@@ -13,7 +13,9 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 
+from gallery.export_route import export_routes
 from gallery.guard import Access, Guard
+from gallery.preview_route import preview_routes
 from gallery.reading import WORKSPACE_VARIABLE
 from gallery.review_route import review_routes
 from gallery.routes import picture_routes
@@ -36,9 +38,10 @@ def serve(workspace_folder: Path, port: int = 8501, access: Access | None = None
 
 
 def application(folder: Path, port: int, access: Access) -> st.App:
-    """The ASGI application: Streamlit's own routes, and ours for pictures and reviews, all behind the guard."""
+    """The ASGI application: Streamlit's own routes, and ours for pictures, exports and reviews, all behind the guard."""
     guard = Middleware(Guard, access=access)
-    routes = [*picture_routes(folder), *review_routes(folder, access.hosts)]
+    ours = (picture_routes(folder), preview_routes(folder), export_routes(folder), review_routes(folder, access.hosts))
+    routes = [route for some in ours for route in some]
     return st.App(_HERE / "app.py", routes=routes, middleware=[guard], lifespan=_announce(access.url(port)))
 
 

@@ -41,7 +41,7 @@ def served(folder: Path, cwd: Path, **variables: str) -> Iterator[str]:
             output, _ = process.communicate(timeout=20)
         lines = [line for line in output.splitlines() if line.strip()]
         assert process.returncode == 0
-        assert lines == [f"The gallery is at http://127.0.0.1:{port} (Ctrl-C ends it)."]
+        assert lines == [f"The gallery is at http://127.0.0.1:{port} (Ctrl-C ends it)."], output
 
 
 def wait_until_healthy(port: int, process: "subprocess.Popen[str]") -> None:

@@ -1,11 +1,10 @@
 """Pictures asked for as a browser asks for them, without a server."""
 
-import asyncio
 from pathlib import Path
 
 import httpx
+from asking import ask
 from sqlalchemy import select
-from starlette.applications import Starlette
 
 from db.models import Image
 from db.workspace import Workspace
@@ -13,12 +12,7 @@ from gallery.routes import picture_routes
 
 
 def get(folder: Path, url: str, *, method: str = "GET", **headers: str) -> httpx.Response:
-    async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(app=Starlette(routes=picture_routes(folder)))
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            return await client.request(method, url, headers={name.replace("_", "-"): value for name, value in headers.items()})
-
-    return asyncio.run(ask())
+    return ask(picture_routes(folder), url, method=method, **headers)
 
 
 def some_image(workspace: Workspace) -> tuple[str, str, str]:

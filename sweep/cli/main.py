@@ -211,12 +211,17 @@ def export(
         str, typer.Option("--preset", help="`archive`: everything. `share`: without the inputs. `table`: no pictures.")
     ] = "archive",
     opaque: Annotated[bool, typer.Option("--opaque", help="Leave pictures of transparent photographs opaque.")] = False,
+    runs: Annotated[str, typer.Option("--runs", metavar="KEY,...", help="Just these runs, in this order: keys or their beginnings.")] = "",
+    form: Annotated[str, typer.Option("--form", help="`png`: as it was made. `jpeg`, `webp`: smaller.")] = "png",
+    reviews: Annotated[bool, typer.Option("--reviews/--no-reviews", help="With your stars, flags and tags.")] = True,
 ) -> None:
     """Write the best pictures with their recipes, a table and a contact sheet."""
     from sweep.cli import taking
 
-    selection = taking.Selection(sweep=sweep, top=top, per_pair=per_pair, by=by)
-    raise typer.Exit(taking.export(selection, out, workspace, preset, alpha=not opaque))
+    named = tuple(key.strip() for key in runs.split(",") if key.strip())
+    selection = taking.Selection(sweep=sweep, top=top, per_pair=per_pair, by=by, runs=named)
+    bundle = taking.Bundle(preset=preset, form=form, alpha=not opaque, reviews=reviews)
+    raise typer.Exit(taking.export(selection, out, workspace, bundle))
 
 
 @app.command()

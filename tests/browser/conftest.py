@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from browsing import served
 from gallery_factories import wide_workspace
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from db.workspace import Workspace
 
@@ -26,6 +26,7 @@ def gallery(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> I
 def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     assert chromium is not None, "tests/browser need Debian's chromium: apt-get install --no-install-recommends chromium fonts-dejavu-core"
+    expect.set_options(timeout=15_000)  # a page takes seconds on a busy machine
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         yield launched

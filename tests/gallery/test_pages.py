@@ -23,7 +23,7 @@ from db.housekeeping import archive
 from db.store import Store
 from db.workspace import Workspace, open_workspace
 
-PAGES = ("sweeps", "gallery", "run")
+PAGES = ("sweeps", "gallery", "live", "export", "run")
 
 
 def run_in_state(workspace: Workspace, state: str) -> str:
@@ -34,7 +34,7 @@ def run_in_state(workspace: Workspace, state: str) -> str:
 # --- nothing there, or not to be read ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", PAGES[:2])
+@pytest.mark.parametrize("name", PAGES[:4])
 def test_without_a_workspace_a_page_says_what_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     look_at(tmp_path / "none", monkeypatch)
     at = page(name)
@@ -44,7 +44,7 @@ def test_without_a_workspace_a_page_says_what_to_type(tmp_path: Path, monkeypatc
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.parametrize("name", PAGES[:2])
+@pytest.mark.parametrize("name", PAGES[:4])
 def test_an_empty_workspace_says_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     open_workspace(tmp_path, create=True)
     look_at(tmp_path, monkeypatch)

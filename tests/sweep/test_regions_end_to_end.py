@@ -55,7 +55,7 @@ def folder(photograph: np.ndarray, painting: np.ndarray, tmp_path_factory: pytes
     (folder / "s.yaml").write_text(FILE)
     assert run(folder / "s.yaml", folder / "w") == 0
     selection = taking.Selection(sweep="regions", top=4, per_pair=None, by="balance")
-    assert taking.export(selection, folder / "out", folder / "w", "archive") == 0
+    assert taking.export(selection, folder / "out", folder / "w", taking.Bundle()) == 0
     return folder
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from db import spending, watching
-from sweep.cli.wording import amount_of_time
+from sweep.amounts import amount_of_time
 from sweep.combination import RunSettings
 from sweep.transfer.cost import work_done, work_of_scales
 from sweep.transfer.curve import LossPoint
@@ -96,6 +96,11 @@ def part_done(run: RunSettings, content_size: tuple[int, int] | None, step: int)
     return min(1.0, work_done(list(scales), step) / sum(steps * work for steps, work in scales))
 
 
+def steps_in_all(run: RunSettings, content_size: tuple[int, int] | None) -> int | None:
+    """The steps of all scales together, unless it stops early; None where the photograph's size is not known."""
+    return None if content_size is None else sum(steps for steps, _ in _scales(run, content_size))
+
+
 @lru_cache(maxsize=4096)
 def _scales(run: RunSettings, content_size: tuple[int, int]) -> tuple[tuple[int, float], ...]:
     settings = run.settings
@@ -104,22 +109,28 @@ def _scales(run: RunSettings, content_size: tuple[int, int]) -> tuple[tuple[int,
 
 
 class FromOutside:
-    """How one sweep stands, read from the database alone: for `status`, and for who follows another process."""
+    """How one sweep stands, read from the database alone: for `status`, for who follows another process, and for the Live page."""
 
     def __init__(self, sweep_id: int) -> None:
         self._sweep_id = sweep_id
         self._window = Window()
         self._ledger = spending.Ledger()
+        self.spending = spending.Spending()
+        """As of the last look."""
 
-    def look(self, connection: Connection) -> Standing:
-        """As it is now. Looked at again and again, the speed is what changed between; the first time, that of the last attempts."""
-        counted = watching.census(connection, self._sweep_id)
+    def look(self, connection: Connection, counted: watching.Census | None = None) -> Standing:
+        """As it is now. Looked at again and again, the speed is what changed between; the first time, that of the last attempts.
+
+        counted: the census, where the caller has it.
+        """
+        counted = counted or watching.census(connection, self._sweep_id)
         running = watching.underway(connection, self._sweep_id)
         parts = [part_done(RunSettings.from_canonical(one.settings), one.content_size, one.step) for one in running]
         under_way = sum(part * one.work for part, one in zip(parts, running, strict=True))
         self._window.see(time.monotonic(), counted.steps + sum(one.step for one in running), counted.work_done + under_way)
         seen = self._window.speed()
         speed = seen[1] if seen else (watching.pace(connection, self._sweep_id) or 0.0) * sum(1 / one.pack_size for one in running)
+        self.spending = self._ledger.spent(connection, self._sweep_id, time.time())
         return Standing(
             runs=counted.runs,
             settled=counted.settled,
@@ -127,5 +138,5 @@ class FromOutside:
             running=len(running),
             steps_per_second=seen[0] if seen else None,
             seconds_left=(counted.work_left - under_way) / speed if speed > 0 and running else None,
-            spent=self._ledger.spent(connection, self._sweep_id, time.time()).cost,
+            spent=self.spending.cost,
         )
