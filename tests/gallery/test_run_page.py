@@ -12,8 +12,10 @@ from sqlalchemy import insert, select, update
 from streamlit.testing.v1 import AppTest
 
 from db import lineage, queries
-from db.models import Review, ReviewTag, Run, Sweep
+from db.drivers import become_driver, resign
+from db.models import Preview, Review, ReviewTag, Run, Sweep
 from db.queries import Result
+from db.store import Store
 from db.workspace import Workspace
 from gallery.components.viewer import Asked, asked
 from gallery.run_around import EACH_SIDE
@@ -202,3 +204,21 @@ def test_nan_is_never_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     rows = component(page("run", id=str(first)), "yardsticks")["rows"]
     assert [row["share"] for row in rows[:3]] == [None, None, None]
     assert not any(isinstance(row["share"], float) and math.isnan(row["share"]) for row in rows)
+
+
+def test_a_running_run_shows_how_it_looks_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = made_up_workspace(tmp_path, betas=1, unfinished=1)
+    look_at(tmp_path, monkeypatch)
+    store = Store(workspace.writer(), workspace.artifacts)
+    owner, _ = become_driver(store.engine, "test")
+    assert owner is not None
+    (run,) = store.claim(owner, 1)
+    assert component(page("run", id=run.run_key), "viewer")["shown"]["none"].startswith("Running: ")
+    with workspace.writer().begin() as connection:
+        run_id = connection.execute(select(Run.id).where(Run.run_key == run.run_key)).scalar_one()
+        connection.execute(insert(Preview), [{"run_id": run_id, "step": 1200, "picture": b"webp", "at": 1.0}])
+    shown = component(page("run", id=run.run_key), "viewer")["shown"]
+    assert shown["src"] == f"/app/static/p/{run.run_key}.webp?step=1200"
+    assert shown["caption"] == "Running: after step 1,200"
+    assert max(shown["w"], shown["h"]) == 384
+    resign(store.engine, owner)
