@@ -175,12 +175,16 @@ function draw_box(root) {
   const { parts, state, data } = root
   parts.over.querySelectorAll(".brush").forEach((one) => one.remove())
   if (!state.box) {
+    parts.bar.same = null
     parts.bar.replaceChildren(element("span", "faint", "Drag a box around runs to filter by it."))
     return
   }
   const [left, right] = state.box.x.map(root.x.pixel), [low, high] = state.box.y.map(root.y.pixel)
   parts.over.prepend(svg("rect", { class: "brush", x: left, y: high, width: Math.max(right - left, 1), height: Math.max(low - high, 1) }))
   const amount = within(root)
+  const same = JSON.stringify([state.box, amount, data.sampled, data.x.name, data.y.name])
+  if (parts.bar.same === same) return // a button that is built anew loses the focus, or a click
+  parts.bar.same = same
   const among = data.sampled ? " of those drawn" : ""
   const words = [["x", data.x], ["y", data.y]].map(([side, axis]) => `${axis.label.toLowerCase()} ${state.box[side].map((one) => readable(one)).join(" to ")}`)
   const button = (text, kind, main) => {
