@@ -130,14 +130,15 @@ class Chosen:
 
 def chosen_ids(connection: Connection, ids: Sequence[str], sweeps: Sequence[str]) -> Chosen:
     """The runs that were chosen by hand, each as its first combination, of these sweeps where they have it."""
-    keys = list(dict.fromkeys(key for one in ids if (key := _key(connection, one)) is not None))
+    meant = [_key(connection, one) for one in ids]
+    keys = list(dict.fromkeys(key for key in meant if key is not None))
     columns = (Run.run_key, Run.state, func.min(Combination.id).label("any"))
     ours = func.min(Combination.id).filter(Sweep.name.in_(list(sweeps))).label("ours")
     statement = select(*columns, ours).join(Combination, Combination.run_id == Run.id).join(Sweep, Sweep.id == Combination.sweep_id)
     rows = {row.run_key: row for row in connection.execute(statement.where(Run.run_key.in_(keys)).group_by(Run.id))}
     found = [rows[key] for key in keys if key in rows]
     done = tuple(int(row.ours or row.any) for row in found if row.state == "done")
-    return Chosen(combinations=done, unknown=len(ids) - len(found), unfinished=len(found) - len(done))
+    return Chosen(combinations=done, unknown=meant.count(None) + len(keys) - len(found), unfinished=len(found) - len(done))
 
 
 def _key(connection: Connection, text: str) -> str | None:

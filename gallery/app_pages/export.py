@@ -65,18 +65,17 @@ def source(opened: Opened, wanted: Wanted) -> tuple[tuple[int, ...], list[str]]:
     }
     if wanted.ids:
         titles = {"chosen": f"Chosen :gray[{len(wanted.ids):,}]"} | titles
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.session_state["export-from"] = wanted.source
-        st.pills(
-            "Which pictures", list(titles), key="export-from", format_func=titles.__getitem__,
-            on_change=lambda: go(opened, wanted.changed(source=st.session_state["export-from"] or wanted.source)),
+    st.session_state["export-from"] = wanted.source
+    st.radio(
+        "Which pictures", list(titles), key="export-from", format_func=titles.__getitem__,
+        on_change=lambda: go(opened, wanted.changed(source=st.session_state["export-from"] or wanted.source)),
+    )  # fmt: skip
+    if wanted.source in ("top", "pair"):
+        st.session_state["export-top"] = wanted.top
+        st.number_input(
+            "How many", 1, MOST_TOP, step=1, key="export-top", width=120,
+            on_change=lambda: go(opened, wanted.changed(top=int(st.session_state["export-top"]))),
         )  # fmt: skip
-        if wanted.source in ("top", "pair"):
-            st.session_state["export-top"] = wanted.top
-            st.number_input(
-                "How many", 1, MOST_TOP, step=1, key="export-top", width=120,
-                on_change=lambda: go(opened, wanted.changed(top=int(st.session_state["export-top"]))),
-            )  # fmt: skip
     if wanted.source == "chosen":
         with reading() as connection:
             chosen = chosen_ids(connection, wanted.ids, opened.spec.view.sweeps)

@@ -71,7 +71,8 @@ def facts(view: LiveView, now: float) -> list[dict[str, str]]:
         spent = f"{standing.spent or 0.0:,.2f}" + (f" of {limits.budget:,.2f}" if limits.budget is not None else "")
         found.append({"name": "Spent", "value": spent, "note": f"{worked} of work"})
     else:
-        found.append({"name": "Worked", "value": worked, "note": "all workers together; no price is given"})
+        note = "all workers together; no price is given" if view.hours else "no work is recorded yet"
+        found.append({"name": "Worked", "value": worked if view.hours else wording.NOTHING, "note": note})
     if limits.deadline is not None:
         left = limits.deadline - now
         at = datetime.fromtimestamp(limits.deadline)
