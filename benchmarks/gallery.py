@@ -1,7 +1,8 @@
 """What the gallery costs, in chromium, at 1,000, 10,000 and 100,000 runs; and the workspaces that it is measured on.
 
     .venv/bin/python benchmarks/gallery.py --workspace DIR --runs N    write a workspace of N made-up runs, and keep it
-    .venv/bin/python benchmarks/gallery.py [--quick] [--json] [--parts speed,counts,keys,soak] [--sizes 1000,10000,100000] [--in DIR]
+    .venv/bin/python benchmarks/gallery.py [--quick] [--json] [--parts speed,counts,keys,soak] [--sizes 1000,10000,100000]
+        [--turns N] [--in DIR]
 
 `speed`: how long until what was asked for is painted, in turn with a blank page of Streamlit's own, which bears the machine's load as
 well. `counts`: elements and bytes of a rerun, memory after 200 page flips, pictures in Streamlit's memory. `keys`: 200 keys at ten a

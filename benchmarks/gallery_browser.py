@@ -66,6 +66,9 @@ window.until = async (act, ready, limit = 60000) => {
 """
 
 
+IDLE = "() => document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"
+
+
 @dataclass(frozen=True)
 class Served:
     """A server that runs. what: the workspace or the page that it serves; output: what it has printed so far."""
@@ -151,7 +154,11 @@ def visitor(browser: Browser) -> Iterator[Page]:
 
 
 def ask(page: Page, act: str, ready: str) -> float:
-    """Milliseconds from an act until something is so, and painted. Both are expressions; in `ready`, `before` is what named the tiles."""
+    """Milliseconds from an act until something is so, and painted. Both are expressions; in `ready`, `before` is what named the tiles.
+
+    Before it, what went before is waited for: the pager stands below the grid, and comes to know of a flip after it.
+    """
+    page.wait_for_function(IDLE, timeout=60_000)
     script = f"() => {{ const before = named(); return until(() => {{ {act} }}, () => {ready}) }}"
     return float(page.evaluate(script))
 

@@ -20,6 +20,7 @@ def main(about: str | None) -> None:
     parser.add_argument("--json", action="store_true", help="a list of rows for machines instead of the table")
     parser.add_argument("--parts", default="speed,counts,keys,soak", help="which, with commas between")
     parser.add_argument("--sizes", help="how many runs, with commas between; 1000,10000,100000 unless told")
+    parser.add_argument("--turns", type=int, help="how often what is timed is done; pages are loaded a fifth of that")
     parser.add_argument("--in", dest="folder", type=Path, metavar="DIR", help="make the workspaces here and keep them for the next time")
     options = parser.parse_args()
     if options.workspace is not None:
@@ -44,11 +45,13 @@ def measure(options: argparse.Namespace) -> None:
     from gallery_speed import Part, Plan, benches, counts, keys, speed
 
     parts: dict[str, Part] = {"speed": speed, "counts": counts, "keys": keys, "soak": soak}
-    plan = Plan(sizes=(1_000, 10_000, 100_000), turns=30, loads=8, flips=200, keys=200, soak_seconds=60.0)
+    plan = Plan(sizes=(1_000, 10_000, 100_000), turns=30, loads=6, flips=200, keys=200, soak_seconds=60.0)
     if options.quick:
         plan = Plan(sizes=(200, 1_000), turns=3, loads=1, flips=10, keys=20, soak_seconds=10.0)
     if options.sizes:
         plan = Plan(**{**asdict(plan), "sizes": tuple(int(one) for one in options.sizes.split(","))})
+    if options.turns:
+        plan = Plan(**{**asdict(plan), "turns": options.turns, "loads": max(1, options.turns // 5)})
     rows = []
     with contextlib.ExitStack() as stack:
         folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))

@@ -140,12 +140,12 @@ def _pressed(plan: Plan, page: Page, gallery: Served, ours: dict[str, list[float
         ours["key to database"].append(_key_to_database(page, gallery, turn % 12))
     _through(page, gallery)
     for _ in range(plan.turns):
-        step = f"window.stage = {STAGE}; {press('ArrowRight')}"
-        ours["next picture in Cull"].append(ask(page, step, f"{STAGE} !== stage && {PAINTED}"))
+        step = f"window.place = {PLACE}; {press('ArrowRight')}"
+        ours["next picture in Cull"].append(ask(page, step, f"{PLACE} !== place && {PAINTED}"))
         page.wait_for_timeout(150)
 
 
-STAGE = "(deep('.stage img')[0] || {}).src"
+PLACE = "(deep('.caption .faint')[0] || {}).textContent"
 PAINTED = "deep('.stage img').some((one) => one.complete && one.naturalWidth > 0)"
 
 

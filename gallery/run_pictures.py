@@ -10,10 +10,13 @@ from db import queries
 from db.queries import Result
 from gallery.export.recipe import pictures_of, recipe_of
 from gallery.export.spec import rerun_spec
+from gallery.preview_route import preview_url
 from gallery.routes import original_url, thumbnail_url
 from gallery.wording import alternative
 from sweep.combination import RunSettings, Weights
 
+PREVIEW_SIDE = 384
+"""The long side of a preview at most."""
 NO_PICTURE = {
     "queued": "Queued: this run has not begun",
     "running": "Running: the picture comes when it is done",
@@ -51,6 +54,8 @@ class Pictured:
     result: Result
     snapshots: Sequence[tuple[int, str, str | None]]
     images: Mapping[str, Mapping[str, Any]]
+    preview_step: int | None = None
+    """Of the newest preview, while the run is running."""
 
 
 def pictured(connection: Connection, result: Result) -> Pictured:
@@ -58,16 +63,29 @@ def pictured(connection: Connection, result: Result) -> Pictured:
     snapshots = queries.snapshots(connection, result.run_key)
     wanted = {*RunSettings.from_canonical(result.settings).pictures(), *(sha256 for _, sha256, _ in snapshots)}
     images = {sha256: found for sha256 in wanted if (found := queries.image(connection, sha256))}
-    return Pictured(result=result, snapshots=snapshots, images=images)
+    preview = queries.preview(connection, result.run_key) if result.state == "running" else None
+    return Pictured(result=result, snapshots=snapshots, images=images, preview_step=preview[0] if preview else None)
 
 
 def instead(run: Pictured) -> Shown:
     """What stands for the picture of a run that is not done: the last one that was kept, or why there is none."""
+    if run.preview_step is not None:
+        return _preview(run, run.preview_step)
     if run.snapshots:
         step, sha256, _ = run.snapshots[-1]
         last = _by_hash(run, sha256, f"The last picture kept, at step {step:,}", alternative(run.result.parameters))
         return replace(last, src=last.href)
     return Shown(alt="", caption="", none=NO_PICTURE[run.result.state])
+
+
+def _preview(run: Pictured, step: int) -> Shown:
+    """How the run looks now, in the photograph's shape."""
+    photograph = run.images.get(run.result.content_sha256, {"width": 3, "height": 2})
+    scale = PREVIEW_SIDE / max(photograph["width"], photograph["height"])
+    width, height = (max(1, round(photograph[side] * scale)) for side in ("width", "height"))
+    alt = f"{alternative(run.result.parameters)}, on its way, after step {step:,}"
+    caption = f"Running: after step {step:,}"
+    return Shown(src=preview_url(run.result.run_key, step), alt=alt, caption=caption, width=width, height=height)
 
 
 def film(run: Pictured) -> list[Shown]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -20,6 +19,7 @@ from gallery.wording import STATE_LABELS, age, counted, duration, label, number,
 from gallery.yardstick_rows import main_rows, more_rows, rank_words
 
 MOST_SHOWN = 20
+MOST_SWEEPS = 5
 
 
 def state_note(run: RunView) -> None:
@@ -28,7 +28,7 @@ def state_note(run: RunView) -> None:
     if result.state in ("failed", "quarantined", "diverged"):
         st.error(plain(f"{STATE_LABELS[result.state]}: {result.error or 'no reason was recorded'}."))
         st.caption("To queue it again:")
-        st.code(command("retry", result.run_key), language="bash")
+        st.code(command("retry", result.run_key), language="bash", wrap_lines=True)
     elif result.state == "queued" and not run.driven:
         st.info("Queued, and no driver is running. Type `stylesweep run` with the sweep's file; the Sweeps page has the command.")
     elif result.state in ("queued", "running"):
@@ -99,13 +99,14 @@ def lineage(run: RunView) -> None:
         st.subheader("Lineage", anchor=False)
         _relatives("Made from", run.made_from)
         _relatives("Made again as", run.made_into)
-    links = " · ".join(f"[{plain(name)}](gallery?{urlencode({'sweep': name})})" for name in sweeps[:MOST_SHOWN])
-    st.caption(f"In {'the sweep' if len(sweeps) == 1 else 'the sweeps'} {links}")
+    for name in sweeps[:MOST_SWEEPS]:
+        st.page_link("app_pages/gallery.py", label=f"In the sweep {plain(name)}", icon=":material/grid_view:", query_params={"sweep": name})
 
 
 def _relatives(words: str, relatives: Sequence[Relative]) -> None:
-    for one in relatives:
-        st.markdown(f"{words} [{plain(one.run_key[:11])}](run?{urlencode({'id': one.run_key})}), {one.size} px, by {plain(one.sweep)}")
+    for one in relatives[:MOST_SHOWN]:
+        label = f"{words} {plain(one.run_key[:11])}, {one.size} px, by {plain(one.sweep)}"
+        st.page_link("app_pages/run.py", label=label, icon=":material/account_tree:", query_params={"id": one.run_key})
 
 
 def again(run: RunView) -> None:

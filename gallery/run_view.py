@@ -76,6 +76,7 @@ def _read(connection: Connection, result: Result, opened: Opened, beside: Around
         result=known.result,
         snapshots=known.snapshots,
         images=known.images,
+        preview_step=known.preview_step,
         shared=shared,
         curve=queries.loss_curve(connection, result.run_key),
         attempts=queries.attempts(connection, result.run_key),

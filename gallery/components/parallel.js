@@ -176,6 +176,9 @@ function words_of(root, name) {
 function bar_drawn(root, amount, any) {
   const { bar } = root.parts
   const names = Object.keys(root.ranges)
+  const same = JSON.stringify([root.ranges, amount, root.data.sampled])
+  if (bar.same === same) return // a button that is built anew loses the focus, or a click
+  bar.same = same
   const button = (text, act, main, hint) => {
     const made = element("button", main ? "main" : "", text)
     made.type = "button"
@@ -262,7 +265,11 @@ function numbers_drawn(root) {
     row.append(element("span", "", axis.label), ...ends, ...moves)
     return row
   })
-  root.parts.table.replaceChildren(...rows)
+  const { table } = root.parts
+  const focused = table.getRootNode().activeElement
+  const words = table.contains(focused) ? focused.getAttribute("aria-label") : null
+  table.replaceChildren(...rows)
+  if (words) [...table.querySelectorAll("[aria-label]")].find((one) => one.getAttribute("aria-label") === words && !one.disabled)?.focus({ preventScroll: true })
 }
 
 function end_control(root, name, side) {

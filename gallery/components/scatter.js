@@ -102,7 +102,7 @@ function draw_dots(root) {
 function mark(root) {
   const { data, parts, state } = root
   const at = state.hovered ?? state.pinned
-  parts.over.querySelectorAll(".ring").forEach((one) => one.remove())
+  parts.over.querySelectorAll(".ring, .ring-line").forEach((one) => one.remove())
   for (const [which, name] of [[state.pinned, "ring pinned"], [state.hovered, "ring"]]) {
     if (which === null) continue
     const [x, y] = root.place[which]
@@ -114,8 +114,12 @@ function mark(root) {
     root.shown_pair = pair
   }
   parts.lines.querySelectorAll("path").forEach((one) => {
-    one.classList.toggle("here", Number(one.dataset.pair) === pair)
-    one.classList.toggle("aside", pair !== null && Number(one.dataset.pair) !== pair)
+    const here = Number(one.dataset.pair) === pair
+    one.classList.toggle("aside", pair !== null && !here)
+    if (!here) return
+    const above = one.cloneNode()
+    above.setAttribute("class", "front ring-line")
+    parts.over.prepend(above)
   })
   show_card(root, at)
 }
@@ -171,12 +175,16 @@ function draw_box(root) {
   const { parts, state, data } = root
   parts.over.querySelectorAll(".brush").forEach((one) => one.remove())
   if (!state.box) {
+    parts.bar.same = null
     parts.bar.replaceChildren(element("span", "faint", "Drag a box around runs to filter by it."))
     return
   }
   const [left, right] = state.box.x.map(root.x.pixel), [low, high] = state.box.y.map(root.y.pixel)
   parts.over.prepend(svg("rect", { class: "brush", x: left, y: high, width: Math.max(right - left, 1), height: Math.max(low - high, 1) }))
   const amount = within(root)
+  const same = JSON.stringify([state.box, amount, data.sampled, data.x.name, data.y.name])
+  if (parts.bar.same === same) return // a button that is built anew loses the focus, or a click
+  parts.bar.same = same
   const among = data.sampled ? " of those drawn" : ""
   const words = [["x", data.x], ["y", data.y]].map(([side, axis]) => `${axis.label.toLowerCase()} ${state.box[side].map((one) => readable(one)).join(" to ")}`)
   const button = (text, kind, main) => {

@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 from factories import made_up_workspace
 from gallery_factories import Point, add_sweep, look_at
-from page_harness import component, page, words
+from page_harness import component, page
 from sqlalchemy import insert, select, update
+from streamlit.testing.v1 import AppTest
 
 from db import lineage, queries
-from db.models import Review, ReviewTag, Run, Sweep
+from db.drivers import become_driver, resign
+from db.models import Preview, Review, ReviewTag, Run, Sweep
 from db.queries import Result
+from db.store import Store
 from db.workspace import Workspace
 from gallery.components.viewer import Asked, asked
 from gallery.run_around import EACH_SIDE
@@ -27,6 +30,11 @@ def every(workspace: Workspace) -> list[Result]:
 
 def done_in(workspace: Workspace, sweep: str) -> list[Result]:
     return [one for one in every(workspace) if one.sweep == sweep and one.state == "done"]
+
+
+def links(at: AppTest) -> list[str]:
+    """What the links to other pages say."""
+    return [link.proto.label.replace("\\", "") for link in at.get("page_link")]
 
 
 # --- its place in its pair --------------------------------------------------------------------------------------------
@@ -120,12 +128,14 @@ def test_what_was_made_from_a_run_and_what_it_was_made_from_are_told(related: tu
         assert source.run_key == first
         assert lineage.made_from(connection, ["demo", "rerun-zzzzzzzz", "rerun-", f"rerun-{first[3:11]}-and-more"], first) == []
         assert lineage.made_into(connection, second) == []
-    assert f"Made again as [{second[:11]}" in words(page("run", id=first)).replace("\\", "")
-    assert f"Made from [{first[:11]}" in words(page("run", id=second)).replace("\\", "")
+    assert f"Made again as {second[:11]}, 512 px" in " ".join(links(page("run", id=first)))
+    assert f"Made from {first[:11]}, 96 px" in " ".join(links(page("run", id=second)))
 
 
 def test_sweeps_that_hold_a_run_are_links(opened: Workspace) -> None:
-    assert "In the sweep [demo](gallery?sweep=demo)" in words(page("run", id=done_in(opened, "demo")[0].run_key))
+    at = page("run", id=done_in(opened, "demo")[0].run_key)
+    assert "In the sweep demo" in links(at)
+    assert [link.proto.query_string for link in at.get("page_link")] == ["sweep=demo"]
 
 
 # --- what people said -------------------------------------------------------------------------------------------------
@@ -194,3 +204,21 @@ def test_nan_is_never_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     rows = component(page("run", id=str(first)), "yardsticks")["rows"]
     assert [row["share"] for row in rows[:3]] == [None, None, None]
     assert not any(isinstance(row["share"], float) and math.isnan(row["share"]) for row in rows)
+
+
+def test_a_running_run_shows_how_it_looks_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = made_up_workspace(tmp_path, betas=1, unfinished=1)
+    look_at(tmp_path, monkeypatch)
+    store = Store(workspace.writer(), workspace.artifacts)
+    owner, _ = become_driver(store.engine, "test")
+    assert owner is not None
+    (run,) = store.claim(owner, 1)
+    assert component(page("run", id=run.run_key), "viewer")["shown"]["none"].startswith("Running: ")
+    with workspace.writer().begin() as connection:
+        run_id = connection.execute(select(Run.id).where(Run.run_key == run.run_key)).scalar_one()
+        connection.execute(insert(Preview), [{"run_id": run_id, "step": 1200, "picture": b"webp", "at": 1.0}])
+    shown = component(page("run", id=run.run_key), "viewer")["shown"]
+    assert shown["src"] == f"/app/static/p/{run.run_key}.webp?step=1200"
+    assert shown["caption"] == "Running: after step 1,200"
+    assert max(shown["w"], shown["h"]) == 384
+    resign(store.engine, owner)
