@@ -1,100 +1,20 @@
-"""What the gallery asks: one page of runs under filters, in an order, with counts per value.
+"""What the gallery reads of sweeps: whole columns, for a look that it keeps in memory, and a few rows for what is on screen.
 
-A tile is a run; filters speak of combinations.
-
-`asof` freezes what is on screen: a run that finished later (finished_seq > asof) still counts as running, so that no tile moves
-under the reader's hand while a sweep runs.
+`asof` (a finished_seq) freezes what is on screen: a run that finished later still counts as running.
 """
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Float, Integer, Subquery, and_, case, distinct, func, or_, select
+from sqlalchemy import ColumnElement, Connection, case, exists, func, select
 
-from db.models import RUN_STATES, Combination, Image, Run, Sweep
+from db.models import Combination, Image, Review, ReviewTag, Run, Sweep
 from db.queries import PARAMETERS, Result, results
-from sweep.transfer.yardstick_names import MAIN_PROTOCOL, PROTOCOLS, RISING
+from sweep.transfer.yardstick_names import ALL_NAMES
 
-_TYPES = {name: Combination.__table__.columns[name].type for name in PARAMETERS}
-NUMBERS: Mapping[str, type] = {
-    name: int if isinstance(kind, Integer) else float for name, kind in _TYPES.items() if isinstance(kind, Integer | Float)
-}
-"""Parameters that are numbers, with their type; the others are text."""
-YARDSTICK_SORTS = tuple(RISING)
-SORTS = (*YARDSTICK_SORTS, "plan", "newest")
-"""Never a weighted loss: it cannot rank across combinations (docs/design.md, section 4)."""
-FACET_LIMIT = 200
-
-Value = float | int | str | None
-"""A parameter's value; None is a number that is left to the recipe."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Range:
-    """Both ends belong to it."""
-
-    low: float
-    high: float
-
-
-Choice = tuple[Value, ...] | Range
-
-
-@dataclass(frozen=True, kw_only=True)
-class View:
-    """What is looked at: sweeps by name, allowed values per parameter, run states, and the order. Empty means no restriction."""
-
-    sweeps: tuple[str, ...] = ()
-    choices: tuple[tuple[str, Choice], ...] = ()
-    states: tuple[str, ...] = ()
-    sort: str = "balance"
-
-    def chosen(self, name: str) -> Choice:
-        """What a parameter is restricted to; () if it is not."""
-        return dict(self.choices).get(name, ())
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tile:
-    """A run in a view. result: its first combination there; shared: how many combinations of the view need it; state: as of the view."""
-
-    result: Result
-    shared: int
-    state: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Count:
-    """How much a view holds."""
-
-    runs: int
-    combinations: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Facet:
-    """The values of one parameter in the chosen sweeps, each with the runs it would show under all other filters.
-
-    low and high span a number's values also where there are too many to list (`complete` is false then).
-    """
-
-    name: str
-    values: tuple[tuple[Value, int], ...]
-    complete: bool
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Neighbours:
-    """A run's place (from 1) in a view of `total` runs, and the run keys beside it."""
-
-    previous: str | None
-    following: str | None
-    place: int
-    total: int
+Rows = Sequence[Any]
+"""Rows as plain tuples."""
+_AT_ONCE = 500
 
 
 def newest_seq(connection: Connection) -> int:
@@ -103,161 +23,145 @@ def newest_seq(connection: Connection) -> int:
 
 
 def new_since(connection: Connection, sweeps: Sequence[str], asof: int) -> int:
-    """How many runs of these sweeps finished after `asof`."""
-    statement = select(func.count(distinct(Run.id))).join(Combination, Combination.run_id == Run.id)
-    return connection.execute(statement.where(_of_sweeps(sweeps), Run.finished_seq > asof)).scalar_one()
+    """How many runs of these sweeps finished after `asof`. Asked every few seconds: the newest runs are looked at, not the sweeps'."""
+    wanted = exists().where(Combination.run_id == Run.id, _of_sweeps(sweeps))
+    return connection.execute(select(func.count()).where(Run.finished_seq > asof, wanted)).scalar_one()
+
+
+def sweep_names(connection: Connection, *, archived: bool = True) -> dict[int, str]:
+    """id -> name of every sweep, newest first."""
+    statement = select(Sweep.id, Sweep.name).order_by(Sweep.id.desc())
+    if not archived:
+        statement = statement.where(Sweep.archived_at.is_(None))
+    return {sweep_id: name for sweep_id, name in connection.execute(statement)}
 
 
 def _of_sweeps(sweeps: Sequence[str]) -> ColumnElement[bool]:
     return Combination.sweep_id.in_(select(Sweep.id).where(Sweep.name.in_(sweeps)))
 
 
-def _state(asof: int) -> ColumnElement[str]:
-    return case((Run.finished_seq > asof, "running"), else_=Run.state)
+def _runs_of(sweeps: Sequence[str]) -> ColumnElement[bool]:
+    return Run.id.in_(select(Combination.run_id).where(_of_sweeps(sweeps)))
 
 
-def _allows(name: str, choice: Choice) -> ColumnElement[bool]:
-    column = getattr(Combination, name)
-    if isinstance(choice, Range):
-        return and_(column >= choice.low, column <= choice.high)
-    allowed: ColumnElement[bool] = column.in_([value for value in choice if value is not None])
-    return or_(column.is_(None), allowed) if None in choice else allowed
+def spread(connection: Connection, sweeps: Sequence[str]) -> dict[str, bool]:
+    """Parameter -> whether the combinations of these sweeps have several values of it; None counts as one."""
+    columns = [getattr(Combination, name) for name in PARAMETERS]
+    first = connection.execute(select(*columns).where(_of_sweeps(sweeps)).limit(1)).first()
+    if first is None:
+        return dict.fromkeys(PARAMETERS, False)
+    others = [func.max(case((column.is_distinct_from(value), 1), else_=0)) for column, value in zip(columns, first, strict=True)]
+    row = connection.execute(select(*others).where(_of_sweeps(sweeps))).one()
+    return {name: bool(several) for name, several in zip(PARAMETERS, row, strict=True)}
 
 
-def _conditions(view: View, asof: int, without: str | None = None) -> list[ColumnElement[bool]]:
-    """The filters of a view, all or all but one; the choice of sweeps is not among them."""
-    conditions = [_allows(name, choice) for name, choice in view.choices if name != without and choice]
-    if view.states and without != "state":
-        conditions.append(_state(asof).in_(view.states))
-    return conditions
+def constants(connection: Connection, sweeps: Sequence[str], names: Sequence[str]) -> Mapping[str, Any]:
+    """The values of parameters that do not vary."""
+    columns = [getattr(Combination, name) for name in names]
+    row = connection.execute(select(Combination.id, *columns).where(_of_sweeps(sweeps)).limit(1)).mappings().first()
+    return {name: row[name] for name in names} if row else {}
 
 
-def _runs(view: View, asof: int) -> Subquery:
-    """The runs of a view: one row each with its first combination, how many share it, and what it is sorted by."""
-    seen = or_(Run.finished_seq.is_(None), Run.finished_seq <= asof)
-    sort_value = {"newest": Run.finished_seq, "plan": None}.get(view.sort, getattr(Run, view.sort, None))
-    columns = [
-        Run.id.label("run_id"),
-        Run.run_key,
-        _state(asof).label("state"),
-        func.min(Combination.id).label("first"),
-        func.count().label("shared"),
-        case((seen, Run.protocol)).label("protocol"),
-    ]
-    if sort_value is not None:
-        columns.append(case((seen, sort_value)).label("sort_value"))
-    joined = select(*columns).join(Combination, Combination.run_id == Run.id)
-    return joined.where(_of_sweeps(view.sweeps), *_conditions(view, asof)).group_by(Run.id).subquery()
+def combinations(connection: Connection, sweeps: Sequence[str], names: Sequence[str]) -> Rows:
+    """(id, run, sweep, and the parameters of these names) of every combination, by id."""
+    fixed = (Combination.id, Combination.run_id, Combination.sweep_id)
+    varied = [getattr(Combination, name) for name in names]
+    return connection.execute(select(*fixed, *varied).where(_of_sweeps(sweeps)).order_by(Combination.id)).all()
 
 
-def _order(view: View, runs: Subquery) -> list[Any]:
-    """Pictures first, then what has none; protocols are never mixed; ties stay in the order of the plan."""
-    order: list[Any] = []
-    if view.sort in YARDSTICK_SORTS:
-        better = runs.c.sort_value.desc() if RISING[view.sort] else runs.c.sort_value.asc()
-        apart = [runs.c.protocol.desc().nulls_last()] if PROTOCOLS[view.sort] == MAIN_PROTOCOL else []  # the others have one for good
-        order = [(runs.c.state != "done").asc(), *apart, better.nulls_last()]
-    elif view.sort == "newest":
-        order = [runs.c.sort_value.desc().nulls_last()]
-    return [*order, runs.c.first]
+def pairs(connection: Connection, sweeps: Sequence[str]) -> Rows:
+    """(content, content_sha256, style, style_sha256) of these sweeps, each once."""
+    columns = (Combination.content, Combination.content_sha256, Combination.style, Combination.style_sha256)
+    return connection.execute(select(*columns).where(_of_sweeps(sweeps)).distinct()).all()
 
 
-def tiles(connection: Connection, view: View, asof: int, *, limit: int, offset: int = 0) -> list[Tile]:
-    """One page of a view, in its order."""
-    runs = _runs(view, asof)
-    page = select(runs.c.first, runs.c.shared, runs.c.state).order_by(*_order(view, runs)).limit(limit).offset(offset)
-    rows = connection.execute(page).all()
+def pair_of_each(connection: Connection, sweeps: Sequence[str]) -> Rows:
+    """(content_sha256, style, style_sha256) of every combination, by id."""
+    columns = (Combination.content_sha256, Combination.style, Combination.style_sha256)
+    return connection.execute(select(*columns).where(_of_sweeps(sweeps)).order_by(Combination.id)).all()
+
+
+def runs(connection: Connection, sweeps: Sequence[str], yardsticks: Sequence[str]) -> Rows:
+    """(id, state, finished_seq, protocol, and these yardsticks) of every run of these sweeps, by id."""
+    columns = (Run.id, Run.state, Run.finished_seq, Run.protocol, *(getattr(Run, name) for name in yardsticks))
+    return connection.execute(select(*columns).where(_runs_of(sweeps)).order_by(Run.id)).all()
+
+
+def measured(connection: Connection, sweeps: Sequence[str], asof: int, yardstick: str) -> Rows:
+    """(run, value) of every run in which a yardstick was measured by then."""
+    assert yardstick in ALL_NAMES
+    column = getattr(Run, yardstick)
+    seen = Run.finished_seq <= asof
+    return connection.execute(select(Run.id, column).where(_runs_of(sweeps), seen, column.is_not(None)).order_by(Run.id)).all()
+
+
+def signatures(connection: Connection, sweeps: Sequence[str], asof: int) -> Rows:
+    """(run, signature of its picture) of every run of which that was known by then."""
+    statement = select(Run.id, Image.signature).join(Image, Image.sha256 == Run.output)
+    return connection.execute(statement.where(_runs_of(sweeps), Run.finished_seq <= asof, Image.signature.is_not(None))).all()
+
+
+def reviews(connection: Connection, person: str) -> Rows:
+    """(run, flag, stars, note) of the runs of which a person has said something, of whatever sweep: those are few, sweeps may be large."""
+    columns = (Run.id, Review.flag, Review.stars, Review.note)
+    statement = select(*columns).join(Run, Run.run_key == Review.run_key)
+    return connection.execute(statement.where(Review.person == person)).all()
+
+
+def tags(connection: Connection, person: str) -> Rows:
+    """(run, tag) of the runs that a person has tagged, of whatever sweep."""
+    statement = select(Run.id, ReviewTag.tag).join(Run, Run.run_key == ReviewTag.run_key)
+    return connection.execute(statement.where(ReviewTag.person == person, ReviewTag.present)).all()
+
+
+def reviewers(connection: Connection) -> list[str]:
+    """Everybody who has said something of a run."""
+    people = (connection.execute(select(table.person).distinct()).scalars() for table in (Review, ReviewTag))
+    return sorted({person for some in people for person in some})
+
+
+def review_stamp(connection: Connection, person: str) -> float:
+    """The sum of all times at which a person said something: whatever they say next, or what arrives late, makes it another."""
+    times = (Review.flag_at, Review.stars_at, Review.note_at)
+    said = select(*(func.total(one) for one in times)).where(Review.person == person)
+    tagged = select(func.total(ReviewTag.at)).where(ReviewTag.person == person)
+    return float(sum((*connection.execute(said).one(), connection.execute(tagged).scalar_one())))
+
+
+def run_keys(connection: Connection, run_ids: Sequence[int]) -> dict[int, str]:
+    """id -> run_key."""
+    found: dict[int, str] = {}
+    for start in range(0, len(run_ids), _AT_ONCE):
+        batch = run_ids[start : start + _AT_ONCE]
+        found |= {run_id: key for run_id, key in connection.execute(select(Run.id, Run.run_key).where(Run.id.in_(batch)))}
+    return found
+
+
+def run_ids(connection: Connection, beginnings: Sequence[str]) -> dict[str, int]:
+    """Beginning of a run key -> the run's id, for those that name just one run ('r1-' may be left out)."""
+    found = {}
+    for text in beginnings:
+        wanted = text if text.startswith("r1-") else f"r1-{text}"
+        ids = connection.execute(select(Run.id).where(Run.run_key.startswith(wanted, autoescape=True)).limit(2)).scalars().all()
+        if len(ids) == 1:
+            found[text] = ids[0]
+    return found
+
+
+def keys_beginning(connection: Connection, beginning: str) -> list[int]:
+    """The runs, of whatever sweep, whose key begins with these hex digits ('r1-' may be left out)."""
+    wanted = beginning if beginning.startswith("r1-") else f"r1-{beginning}"
+    # A range, for which the index of the keys serves: keys are made of 0-9 and a-f.
+    return list(connection.execute(select(Run.id).where(Run.run_key >= wanted, Run.run_key < f"{wanted}g")).scalars())
+
+
+def by_combination(connection: Connection, combination_ids: Sequence[int]) -> list[Result]:
+    """The combinations of these ids with their runs, in the order of the ids."""
     found: dict[int, Result] = {}
-    for start in range(0, len(rows), 500):
-        batch = [row.first for row in rows[start : start + 500]]
+    for start in range(0, len(combination_ids), _AT_ONCE):
+        batch = combination_ids[start : start + _AT_ONCE]
         found |= {result.id: result for result in results(connection, Combination.id.in_(batch))}
-    return [Tile(result=found[row.first], shared=row.shared, state=row.state) for row in rows]
-
-
-def count(connection: Connection, view: View, asof: int) -> Count:
-    """How many runs and combinations a view holds."""
-    statement = select(func.count(distinct(Run.id)), func.count()).join(Combination, Combination.run_id == Run.id)
-    runs, combinations = connection.execute(statement.where(_of_sweeps(view.sweeps), *_conditions(view, asof))).one()
-    return Count(runs=runs, combinations=combinations)
-
-
-def varying(connection: Connection, view: View, asof: int) -> tuple[str, ...]:
-    """The parameters with more than one value among the combinations of a view; a view of sweeps alone tells what they vary."""
-    columns = []
-    for name in PARAMETERS:
-        column = getattr(Combination, name)
-        columns.append((func.count(distinct(column)) + func.coalesce(func.max(column.is_(None)), 0)).label(name))
-    statement = select(*columns).join(Run, Combination.run_id == Run.id)
-    row = connection.execute(statement.where(_of_sweeps(view.sweeps), *_conditions(view, asof))).one()
-    return tuple(name for name in PARAMETERS if getattr(row, name) > 1)
-
-
-def facet(connection: Connection, view: View, asof: int, name: str) -> Facet:
-    """Every value of a parameter in the view's sweeps, with how many runs it would show."""
-    column = getattr(Combination, name)
-    others = _conditions(view, asof, without=name)
-    shown = func.count(distinct(case((and_(True, *others), Run.id))))
-    base = select(column, shown).join(Run, Combination.run_id == Run.id).where(_of_sweeps(view.sweeps))
-    rows = connection.execute(base.group_by(column).order_by(column).limit(FACET_LIMIT + 1)).all()
-    low, high = None, None
-    if name in NUMBERS:
-        low, high = connection.execute(select(func.min(column), func.max(column)).where(_of_sweeps(view.sweeps))).one()
-    values = tuple((value, runs) for value, runs in rows[:FACET_LIMIT])
-    return Facet(name=name, values=values, complete=len(rows) <= FACET_LIMIT, low=low, high=high)
-
-
-def state_counts(connection: Connection, view: View, asof: int) -> dict[str, int]:
-    """Runs per state under all filters but that of states, in the order of a run's life."""
-    state = _state(asof)
-    statement = select(state, func.count(distinct(Run.id))).join(Combination, Combination.run_id == Run.id)
-    statement = statement.where(_of_sweeps(view.sweeps), *_conditions(view, asof, without="state")).group_by(state)
-    counts = {str(name): runs for name, runs in connection.execute(statement)}
-    return {name: counts[name] for name in RUN_STATES if name in counts}
-
-
-def neighbours(connection: Connection, view: View, asof: int, run_key: str) -> Neighbours | None:
-    """What stands before and after a run in a view; None if the view does not hold it."""
-    runs = _runs(view, asof)
-    order = _order(view, runs)
-    ordered = select(
-        runs.c.run_key,
-        func.lag(runs.c.run_key).over(order_by=order).label("previous"),
-        func.lead(runs.c.run_key).over(order_by=order).label("following"),
-        func.row_number().over(order_by=order).label("place"),
-        func.count().over().label("total"),
-    ).subquery()
-    row = connection.execute(select(ordered).where(ordered.c.run_key == run_key)).first()
-    if row is None:
-        return None
-    return Neighbours(previous=row.previous, following=row.following, place=row.place, total=row.total)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FrontPoint:
-    """A done run between its two yardsticks; only points of one group (content, style, protocol) may be compared."""
-
-    run_key: str
-    group: tuple[str, ...]
-    content_kept: float
-    style_gained: float
-
-
-def front_points(connection: Connection, sweeps: Sequence[str], asof: int) -> list[FrontPoint]:
-    """Every measured run of the sweeps, whatever the filters: being on the front does not depend on what is hidden."""
-    columns = (Run.run_key, Combination.content_sha256, Combination.style, Combination.style_sha256, Run.protocol)
-    statement = (
-        select(*columns, Run.content_kept, Run.style_gained)
-        .join(Combination, Combination.run_id == Run.id)
-        .where(_of_sweeps(sweeps), Run.state == "done", Run.finished_seq <= asof)
-        .where(Run.content_kept.is_not(None), Run.style_gained.is_not(None))
-        .distinct()
-    )
-    points = []
-    for row in connection.execute(statement):
-        if math.isfinite(row.content_kept) and math.isfinite(row.style_gained):
-            group = (row.content_sha256, row.style_sha256, row.style, row.protocol or "")
-            points.append(FrontPoint(run_key=row.run_key, group=group, content_kept=row.content_kept, style_gained=row.style_gained))
-    return points
+    return [found[one] for one in combination_ids if one in found]
 
 
 def sharing(connection: Connection, run_key: str) -> list[Result]:
@@ -268,5 +172,5 @@ def sharing(connection: Connection, run_key: str) -> list[Result]:
 def shapes(connection: Connection, thumbnails: Sequence[str]) -> dict[str, tuple[int, int]]:
     """Thumbnail -> width and height of its picture, for at most 500 of them."""
     columns = (Image.thumbnail, Image.width, Image.height)
-    rows = connection.execute(select(*columns).where(Image.thumbnail.in_(thumbnails[:500])))
+    rows = connection.execute(select(*columns).where(Image.thumbnail.in_(thumbnails[:_AT_ONCE])))
     return {str(thumbnail): (width, height) for thumbnail, width, height in rows}

@@ -18,8 +18,8 @@ from sweep.errors import InputError, StorageError, WorkspaceBusy
 BUSY_TIMEOUT_MS = 30_000
 
 
-def open_engine(url: str, *, reader: bool = False) -> Engine:
-    """An engine for any SQLAlchemy URL; SQLite gets the pragmas of docs/design.md, section 6.
+def open_engine(url: str, *, reader: bool = False, patience_ms: int | None = None) -> Engine:
+    """An engine for any SQLAlchemy URL; SQLite gets the pragmas of docs/design.md, section 6. patience_ms: how long it waits for a lock.
 
     A reader's connections are read-write with query_only: a mode=ro connection could not roll back the journal of a killed driver.
     """
@@ -31,7 +31,7 @@ def open_engine(url: str, *, reader: bool = False) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None  # SQLAlchemy emits BEGIN below, not the sqlite3 module
-        pragmas = [f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON", "synchronous=FULL"]
+        pragmas = [f"busy_timeout={BUSY_TIMEOUT_MS if patience_ms is None else patience_ms}", "foreign_keys=ON", "synchronous=FULL"]
         # TRUNCATE, not WAL: WAL can corrupt in SQLite before 3.51.3, and switching modes fails while anyone reads.
         pragmas.append("query_only=ON" if reader else "journal_mode=TRUNCATE")
         for pragma in pragmas:

@@ -26,6 +26,8 @@ YOUNG_SECONDS = 3600.0
 """A file younger than this is never removed: whoever writes one writes its row next."""
 LEFT_BEHIND = (".merge-*", ".pull-*")
 """Folders in a workspace that a command makes for itself, and that one which was killed leaves behind."""
+EXPORTS = "exports"
+"""What pages have exported; a zip there belongs to whoever made it, only one that was never finished goes."""
 LEFT_BEHIND_SECONDS = 24 * 3600.0
 """Their files are not touched for as long as a slow line takes to send them; nor is an upload, whose job may wait before it records."""
 UPLOADED = "uploaded file"
@@ -143,6 +145,7 @@ def orphans(workspace: Workspace, *, older_than: float = 0.0) -> list[Orphans]:
     pictures = [path for path in _whole(workspace.artifacts) if path not in wanted and old(path)]
     checkpoints = [path for path in _files(workspace.folder / CHECKPOINTS) if path.name not in states and old(path)]
     partial = [path for path in workspace.artifacts.folder.glob("*/.*") if old(path)]
+    partial += [path for path in workspace.folder.glob(f"{EXPORTS}/.*.partial") if old(path)]
     left = _older(max(older_than, LEFT_BEHIND_SECONDS))
     for pattern in LEFT_BEHIND:
         partial += [path for folder in workspace.folder.glob(pattern) for path in folder.rglob("*") if path.is_file() and left(path)]

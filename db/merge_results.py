@@ -36,8 +36,11 @@ def verdict(ours: str | None, theirs: str) -> str:
 
 
 def pictures(connection: Connection) -> None:
-    """Their rows; the files are there already."""
+    """Their rows; the files are there already. A picture that we have without its signature gets theirs."""
     theirs = OTHER["image"]
+    fuller = select(theirs.c.sha256).where(theirs.c.signature.is_not(None))
+    signature = select(theirs.c.signature).where(theirs.c.sha256 == Image.sha256).scalar_subquery()
+    connection.execute(update(Image).where(Image.signature.is_(None), Image.sha256.in_(fuller)).values(signature=signature))
     rows = select(*[theirs.c[name] for name in names("image")]).where(~exists().where(Image.sha256 == theirs.c.sha256))
     connection.execute(insert(Image).from_select(names("image"), rows))
 

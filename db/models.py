@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models_base import Base, one_of
@@ -35,6 +35,10 @@ ATTEMPT_STATES = ("running", "done", "diverged", "failed", "crashed", "oom", "lo
 SWEEP_STATES = ("active", "paused", "cancelled")
 
 
+Packed = bytes
+"""Of columns in a table that has one called `bytes`."""
+
+
 class Image(Base):
     """A picture in the artifact store: an input, an output or a snapshot; `thumbnail` is a second, small file there."""
 
@@ -47,6 +51,9 @@ class Image(Base):
     format: Mapped[str] = mapped_column(String(16))
     original_name: Mapped[str | None] = mapped_column(String(255))
     thumbnail: Mapped[str | None] = mapped_column(String(64), index=True)
+    # Since schema 0007.
+    signature: Mapped[Packed | None] = mapped_column(LargeBinary)
+    """What it looks like from afar (sweep/transfer/signatures.py); NULL for inputs, and for what was recorded before."""
 
 
 class Sweep(Base):

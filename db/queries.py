@@ -196,6 +196,20 @@ def loss_curve(connection: Connection, run_key: str) -> list[Mapping[str, Any]]:
     return [dict(row) for row in connection.execute(statement).mappings()]
 
 
+def style_losses(connection: Connection, run_keys: Sequence[str], points: int = 40) -> dict[str, list[float]]:
+    """run_key -> some of its curve's style losses, evenly spaced in its rows, for at most 500 runs: enough for a small picture of it."""
+    rows = (
+        select(Run.run_key, LossPoint.step, LossPoint.style_loss)
+        .join(LossPoint, LossPoint.run_id == Run.id)
+        .where(Run.run_key.in_(run_keys[:500]))
+        .order_by(Run.run_key, LossPoint.step)
+    )
+    found: dict[str, list[float]] = {}
+    for key, _, loss in connection.execute(rows):
+        found.setdefault(key, []).append(loss)
+    return {key: losses[:: max(1, len(losses) // points)] for key, losses in found.items()}
+
+
 def attempts(connection: Connection, run_key: str) -> list[Mapping[str, Any]]:
     """Every attempt at a run, first to last, as plain columns."""
     columns = [column for column in Attempt.__table__.columns if column.name != "id"]

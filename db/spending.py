@@ -4,6 +4,7 @@ An attempt costs from when its worker took it up until it ended; the members of 
 want counts for each of them; what was run before a sweep was recorded cost it nothing.
 """
 
+import threading
 from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, exists, func, select, update
@@ -106,6 +107,55 @@ class Ledger:
                 if cost >= row.budget:
                     found.append((row.id, f"{cost:,.2f} is spent of the {row.budget:,.2f} given by --max-cost; {again}."))
         return found
+
+
+class Ledgers:
+    """`Ledger` of all sweeps at once: each look reads what has happened since the one before. For one workspace; many threads may ask."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._until = 0
+        self._open: set[int] = set()
+        self._ended: dict[int, Spending] = {}
+
+    def spent(self, connection: Connection, now: float) -> dict[int, Spending]:
+        """Sweep id -> what it has cost until now; a sweep that nothing was run for is not in it."""
+        with self._lock:
+            newest = connection.execute(select(func.max(Attempt.id))).scalar() or 0
+            new = and_(Attempt.id > self._until, Attempt.id <= newest)
+            ended, running = Attempt.finished_at.is_not(None), Attempt.finished_at.is_(None)
+            self._end(_by_sweep(connection, now, new, ended))
+            until_now, still = _by_sweep(connection, now, new, running), set[int]()
+            for start in range(0, len(self._open), _BATCH):
+                batch = Attempt.id.in_(sorted(self._open)[start : start + _BATCH])
+                self._end(_by_sweep(connection, now, batch, ended))
+                until_now = _added(until_now, _by_sweep(connection, now, batch, running))
+                still.update(connection.execute(select(Attempt.id).where(batch, running)).scalars())
+            still.update(connection.execute(select(Attempt.id).where(new, running)).scalars())
+            self._until, self._open = newest, still
+            return _added(self._ended, until_now)
+
+    def _end(self, found: dict[int, Spending]) -> None:
+        self._ended = _added(self._ended, found)
+
+
+def _added(one: dict[int, Spending], other: dict[int, Spending]) -> dict[int, Spending]:
+    return {sweep_id: one.get(sweep_id, Spending()) + other.get(sweep_id, Spending()) for sweep_id in {*one, *other}}
+
+
+def _by_sweep(connection: Connection, now: float, *which: ColumnElement[bool]) -> dict[int, Spending]:
+    """As `_sum`, of every sweep that an attempt counts for."""
+    hours = (func.coalesce(Attempt.finished_at, now) - Attempt.started_at) / 3600.0 / Attempt.pack_size
+    each = (
+        select(Combination.sweep_id, Attempt.id, hours.label("hours"), (hours * Attempt.price_per_hour).label("cost"))
+        .join(Combination, Combination.run_id == Attempt.run_id)
+        .join(Sweep, Sweep.id == Combination.sweep_id)
+        .where(Attempt.created_at >= Sweep.created_at, *which)
+        .distinct()
+        .subquery()
+    )
+    rows = connection.execute(select(each.c.sweep_id, func.sum(each.c.hours), func.sum(each.c.cost)).group_by(each.c.sweep_id))
+    return {sweep_id: Spending(worker_hours=worked or 0.0, cost=cost) for sweep_id, worked, cost in rows}
 
 
 def exceeded(connection: Connection, now: float) -> list[tuple[int, str]]:

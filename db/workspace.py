@@ -27,9 +27,9 @@ class Workspace:
         """For the driver and for short transactions of others; every transaction begins IMMEDIATE."""
         return open_engine(self.url)
 
-    def reader(self) -> Engine:
-        """For looking only."""
-        return open_engine(self.url, reader=True)
+    def reader(self, patience_ms: int | None = None) -> Engine:
+        """For looking only. patience_ms: how long it waits for a lock, if not as long as everybody."""
+        return open_engine(self.url, reader=True, patience_ms=patience_ms)
 
 
 def sqlite_url(database: Path) -> str:

@@ -108,4 +108,5 @@ class Writing:
 
     def _row(self, picture: events.PictureFile, sha256: str, thumbnail: str) -> dict[str, Any]:
         row = {"sha256": sha256, "width": picture.width, "height": picture.height, "mean_colour": picture.mean_colour}
-        return row | {"bytes": len(picture.data), "format": picture.format, "original_name": None, "thumbnail": thumbnail}
+        row |= {"bytes": len(picture.data), "format": picture.format, "original_name": None, "thumbnail": thumbnail}
+        return row | {"signature": picture.signature}

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from gallery_picture import gallery_picture
+from gallery_picture import gallery_pictures
 from PIL import Image
 from strips import inputs_strip, strip, write_jpeg
 
@@ -24,7 +24,7 @@ SHEETS = {"gatys-figure-3": ("layers", "beta"), "beta-walk": (None, "beta")}
 """Sweeps that a sheet shows, and the parameters along its rows and columns."""
 PER_ROW = {"loss": 3}
 """Strips of more than one row."""
-STRIP_BYTES, SHEET_BYTES = 150_000, 500_000
+STRIP_BYTES, SHEET_BYTES, WINDOW_BYTES = 150_000, 500_000, 250_000
 
 
 def stylesweep(*words: str | Path) -> None:
@@ -54,7 +54,8 @@ def make(name: str, workspace: Path, address: str) -> None:
     spec = CONTROLS.get(name) or ROOT / f"examples/{'demo' if name == 'gallery' else name}.yaml"
     stylesweep("run", spec, "--workspace", workspace, "--address", address)
     if name == "gallery":
-        write_jpeg(gallery_picture(workspace, "demo"), DOCS / "gallery.jpg", SHEET_BYTES)
+        for page, picture in gallery_pictures(workspace, "demo").items():
+            write_jpeg(picture, DOCS / f"{page}.jpg", WINDOW_BYTES)
     elif name in SHEETS:
         sheet(name, workspace)
     else:

@@ -70,3 +70,53 @@ def loss_chart(points: Sequence[Mapping[str, Any]]) -> alt.LayerChart | alt.Face
     rules = starts.mark_rule(strokeDash=[3, 3], color="#888888").encode(x="step:Q")
     sizes = starts.mark_text(align="left", baseline="bottom", color="#888888").encode(x="step:Q", y=alt.value(-3), text="size:N")
     return alt.layer(rules, sizes, lines).properties(height=320)
+
+
+COMPARED_COLOURS = ("#3d7ab8", "#c0712e", "#4f8a5b", "#9a5fa5")
+"""Of the runs that are compared, in order: told apart in light and dark, and by people who see fewer colours."""
+
+
+def compared_chart(curves: Mapping[str, Sequence[Mapping[str, Any]]], column: str) -> alt.LayerChart | alt.FacetChart | None:
+    """One loss of several runs over their steps, a line for each letter; None where there is nothing over zero to draw."""
+    rows = [
+        {"run": letter, "step": point["step"], "size": point["size"], "value": point[column]}
+        for letter, points in curves.items()
+        for point in points
+        if point[column] > 0
+    ]
+    if not rows:
+        return None
+    last = max(point["step"] for points in curves.values() for point in points)
+    step = alt.X("step:Q", title="Step", scale=alt.Scale(domain=[0, max(last, 1)], nice=False), axis=alt.Axis(grid=False, tickMinStep=1))
+    ticks = log_ticks([{"step": 0, "size": 0, "content_loss": row["value"], "style_loss": 0} for row in rows])
+    letters = list(curves)
+    lines = (
+        alt.Chart(_data(rows))
+        .mark_line(strokeWidth=2, point=len(rows) < 3)
+        .encode(
+            x=step,
+            y=alt.Y("value:Q", title=f"{SERIES[column]} (log)", scale=alt.Scale(type="log"), axis=alt.Axis(format="~g", values=ticks)),
+            color=alt.Color(
+                "run:N",
+                title=None,
+                scale=alt.Scale(domain=letters, range=list(COMPARED_COLOURS[: len(letters)])),
+                legend=alt.Legend(orient="top", direction="horizontal"),
+            ),
+            tooltip=[
+                alt.Tooltip("run:N", title="Run"),
+                alt.Tooltip("step:Q", title="Step"),
+                alt.Tooltip("value:Q", title="Value", format=".4~g"),
+                alt.Tooltip("size:Q", title="Long side, px"),
+            ],
+        )
+    )
+    starts = alt.Chart(_data(common_starts(curves)))
+    rules = starts.mark_rule(strokeDash=[3, 3], color="#888888").encode(x="step:Q")
+    sizes = starts.mark_text(align="left", baseline="bottom", color="#888888").encode(x="step:Q", y=alt.value(-3), text="size:N")
+    return alt.layer(rules, sizes, lines).properties(height=240)
+
+
+def common_starts(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """Where all runs go on to the next picture size at the same step; nothing where they do not: no rule would say whose it is."""
+    starts = [scale_starts(points) for points in curves.values()]
+    return starts[0] if starts and all(one == starts[0] for one in starts) else []

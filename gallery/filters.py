@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from db.browse import NUMBERS, SORTS, Choice, Range, Value, View
 from db.models import RUN_STATES
-from db.queries import PARAMETERS, RECIPES_OWN
+from db.queries import PARAMETERS, RECIPES_OWN, YARDSTICKS
+from gallery.view import FLAGS, NUMBERS, SORTS, SWEEP, Choice, Range, Value, View
 
 PER_PAGE = (48, 96, 192)
 MAX_VALUES = 200
@@ -15,43 +15,60 @@ MAX_PAGE = 1_000_000
 AUTOMATIC = "auto"
 """How a number that is left to the recipe stands in the URL."""
 _MAX_INTEGER = 2**63 - 1
+_RANGED = {*NUMBERS, *YARDSTICKS, "stars"}
+
+
+LAYOUTS = ("grid", "axes", "table")
 
 
 @dataclass(frozen=True, kw_only=True)
 class FilterSpec:
-    """A view with the page that is open. A default stands in no URL."""
+    """A view with how it is laid out and the page that is open. A default stands in no URL.
+
+    asof: the moment that a link was made at; None for now. x, y, z: the parameters along the axes, and the pager's; z_value: its page.
+    """
 
     view: View = field(default_factory=View)
+    layout: str = LAYOUTS[0]
+    x: str = ""
+    y: str = ""
+    z: str = ""
+    z_value: str = ""
+    asof: int | None = None
     page: int = 1
     per_page: int = PER_PAGE[0]
 
     def to_params(self) -> dict[str, list[str]]:
         """Query parameters: one key per parameter, repeated for several values."""
-        params = {"sweep": list(self.view.sweeps)}
-        params |= {name: choice_tokens(choice) for name, choice in self.view.choices}
-        params["state"] = list(self.view.states)
-        if self.view.sort != View.sort:
-            params["sort"] = [self.view.sort]
-        if self.per_page != PER_PAGE[0]:
-            params["n"] = [str(self.per_page)]
-        if self.page != 1:
-            params["p"] = [str(self.page)]
+        view, default = self.view, FilterSpec()
+        params = {"sweep": list(view.sweeps)}
+        params |= {name: choice_tokens(choice) for name, choice in view.choices}
+        params |= {"state": list(view.states)}
+        params |= {name: choice_tokens(ends) for name, ends in view.yardsticks}
+        params |= {"flag": list(view.flags), "stars": choice_tokens(view.stars) if view.stars else [], "tag": list(view.tags)}
+        simple = {
+            "q": (view.text, ""), "by": (view.by, ""), "sort": (view.sort, View.sort), "within": (int(view.within), 0),
+            "group": (view.group, ""), "collapse": (int(view.collapse), 0), "view": (self.layout, default.layout), "x": (self.x, ""),
+            "y": (self.y, ""), "z": (self.z, ""), "zv": (self.z_value, ""), "asof": (self.asof, None),
+            "n": (self.per_page, default.per_page), "p": (self.page, default.page),
+        }  # fmt: skip
+        params |= {key: [str(value)] for key, (value, usual) in simple.items() if value != usual}
         return {key: values for key, values in params.items() if values}
 
     @classmethod
     def from_params(cls, params: Mapping[str, Sequence[str]]) -> "FilterSpec":
         """The inverse of `to_params` for what it wrote; anything that makes no sense is passed over."""
-        view = View(
-            sweeps=_texts(params.get("sweep", ())),
-            choices=canonical_choices({name: read_choice(name, params.get(name, ())) for name in PARAMETERS}),
-            states=tuple(state for state in RUN_STATES if state in params.get("state", ())),
-            sort=next((sort for sort in params.get("sort", ()) if sort in SORTS), View.sort),
-        )
         per_page = _whole(params.get("n", ()))
-        page = _whole(params.get("p", ()))
+        asof = _whole(params.get("asof", ()))
         return cls(
-            view=view,
-            page=min(max(page or 1, 1), MAX_PAGE),
+            view=_view(params),
+            layout=_one_of(params.get("view", ()), LAYOUTS, LAYOUTS[0]),
+            x=_one_of(params.get("x", ()), PARAMETERS),
+            y=_one_of(params.get("y", ()), PARAMETERS),
+            z=_one_of(params.get("z", ()), PARAMETERS),
+            z_value=_text(params.get("zv", ())),
+            asof=asof if asof is not None and asof >= 0 else None,
+            page=min(max(_whole(params.get("p", ())) or 1, 1), MAX_PAGE),
             per_page=per_page if per_page in PER_PAGE else PER_PAGE[0],
         )
 
@@ -63,14 +80,55 @@ class FilterSpec:
         """One parameter restricted anew, or set free by ()."""
         return self.with_view(choices=canonical_choices(dict(self.view.choices) | {name: choice}))
 
+    def laid_out(self, layout: str) -> "FilterSpec":
+        """The same view as a grid, along axes or as a table."""
+        return replace(self, layout=layout)
+
+    def paged(self, per_page: int, page: int) -> "FilterSpec":
+        """The same view in pages of another size."""
+        return replace(self, per_page=per_page, page=page)
+
     def on_page(self, page: int) -> "FilterSpec":
         """The same view, another page."""
         return replace(self, page=page)
 
 
+def _view(params: Mapping[str, Sequence[str]]) -> View:
+    ends = {name: read_choice(name, params.get(name, ())) for name in YARDSTICKS}
+    stars = read_choice("stars", params.get("stars", ()))
+    return View(
+        sweeps=_texts(params.get("sweep", ())),
+        choices=canonical_choices({name: read_choice(name, params.get(name, ())) for name in PARAMETERS}),
+        states=tuple(state for state in RUN_STATES if state in params.get("state", ())),
+        yardsticks=tuple((name, found) for name, found in ends.items() if isinstance(found, Range)),
+        flags=tuple(flag for flag in FLAGS if flag in params.get("flag", ())),
+        stars=stars if isinstance(stars, Range) else None,
+        tags=_texts(params.get("tag", ())),
+        text=_text(params.get("q", ())),
+        by=_text(params.get("by", ())),
+        sort=_one_of(params.get("sort", ()), SORTS, View.sort),
+        within=_whole(params.get("within", ())) == 1,
+        group=_one_of(params.get("group", ()), (SWEEP, *PARAMETERS)),
+        collapse=_whole(params.get("collapse", ())) == 1,
+    )
+
+
+def _one_of(texts: Sequence[str], allowed: Sequence[str], otherwise: str = "") -> str:
+    return next((text for text in texts if text in allowed), otherwise)
+
+
+def _text(texts: Sequence[str]) -> str:
+    return next((text for text in texts if _sound(text)), "")
+
+
 def canonical_choices(choices: Mapping[str, Choice]) -> tuple[tuple[str, Choice], ...]:
     """In the order people read them, without the empty ones."""
     return tuple((name, choices[name]) for name in PARAMETERS if choices.get(name))
+
+
+def canonical_ranges(ranges: Mapping[str, Range]) -> tuple[tuple[str, Range], ...]:
+    """In the order of the yardsticks."""
+    return tuple((name, ranges[name]) for name in YARDSTICKS if name in ranges)
 
 
 def token(value: Value) -> str:
@@ -95,13 +153,13 @@ def read_choice(name: str, tokens: Iterable[str]) -> Choice:
     values: set[Value] = set()
     for text in list(tokens)[:MAX_VALUES]:
         low, dots, high = text.partition("..")
-        if dots and name in NUMBERS:
+        if dots and name in _RANGED:
             ends = [end for end in (_number(low), _number(high)) if end is not None]
             if len(ends) == 2:
                 return Range(low=min(ends), high=max(ends))
             continue
         found, value = read_token(name, text)
-        if found:
+        if found and name in PARAMETERS:
             values.add(value)
     return tuple(sorted(values, key=_sortable))
 

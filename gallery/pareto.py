@@ -1,27 +1,30 @@
-"""Which runs are on the Pareto front between content kept and style gained."""
+"""Which runs are on the Pareto front between content kept and style gained. No streamlit import."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+import numpy as np
+from sqlalchemy import Connection
 
-from db.browse import FrontPoint
-
-
-def pareto_front(points: Iterable[FrontPoint]) -> frozenset[str]:
-    """The run keys that no other run of their group beats: none is at least as good in both yardsticks and better in one."""
-    groups: dict[tuple[str, ...], list[FrontPoint]] = defaultdict(list)
-    for point in points:
-        groups[point.group].append(point)
-    return frozenset(key for group in groups.values() for key in _front_of(group))
+from gallery.look import Floats, Ints, Look, Mask
+from gallery.stretches import changes, start
 
 
-def _front_of(group: list[FrontPoint]) -> list[str]:
-    """One sweep from most content kept to least: a point is on the front if it gains more style than all that keep more content."""
-    front = []
-    best_before, best_here, here = float("-inf"), float("-inf"), float("inf")
-    for point in sorted(group, key=lambda one: (-one.content_kept, -one.style_gained)):
-        if point.content_kept < here:
-            best_before, here = max(best_before, best_here), point.content_kept
-            best_here = point.style_gained  # the first of equal content_kept gains the most style
-        if point.style_gained > best_before and point.style_gained == best_here:
-            front.append(point.run_key)
-    return front
+def pareto_front(kept: Floats, gained: Floats, group: Ints) -> Mask:
+    """The points that no other of their group beats: none is at least as good in both and better in one. Points with a NaN are on none."""
+    found = np.zeros(len(kept), dtype=np.bool_)
+    known = np.flatnonzero(~(np.isnan(kept) | np.isnan(gained)))
+    order = known[np.lexsort([-gained[known], -kept[known], group[known]])]
+    if not len(order):
+        return found
+    new_group = changes(group[order])
+    new_kept = start(new_group | changes(kept[order]))
+    # Each group's ranks lie above those of all groups before it, so that one running maximum serves them all.
+    rank = np.unique(gained[order], return_inverse=True)[1] + (np.cumsum(new_group) - 1) * len(order)
+    highest = np.maximum.accumulate(rank)
+    before = np.where(new_kept > 0, highest[new_kept - 1], -1)  # the most that was gained where more was kept
+    found[order] = (rank > before) & (rank == rank[new_kept])  # of equal content_kept, the first has gained the most
+    return found
+
+
+def front_of(connection: Connection, look: Look) -> Mask:
+    """The runs of a look on the front of their content-style pair and protocol, whatever the filters hide."""
+    group = np.unique(np.stack([look.pair, look.protocol]), axis=1, return_inverse=True)[1].reshape(-1) if len(look.pair) else look.pair
+    return pareto_front(look.yardstick(connection, "content_kept"), look.yardstick(connection, "style_gained"), group)

@@ -5,10 +5,9 @@ import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from db.artifacts import Artifacts
@@ -39,21 +38,21 @@ def command(*words: str) -> str:
     return shlex.join(["stylesweep", *words, *place])
 
 
-def _impatient(_connection: Any, _record: Any) -> None:
-    _connection.execute(f"PRAGMA busy_timeout={PATIENCE_MS}")
-
-
 @st.cache_resource(ttl=60, max_entries=4)
 def _opened(folder: Path) -> Workspace:
     """Looked at without a write where the schema is today's; else brought up to date, or refused if it is from a newer program."""
     url = sqlite_url(folder / "sweeps.db")
-    reader = open_engine(url, reader=True)
-    event.listen(reader, "connect", _impatient)
+    reader = open_engine(url, reader=True, patience_ms=PATIENCE_MS)
     with storage_errors(url):
         current = schema_revision(reader)
     if current == head_revision():
         return Workspace(folder=folder, url=url, artifacts=Artifacts(folder / "artifacts"))
     return open_workspace(folder, create=False)
+
+
+def opened_workspace() -> Workspace:
+    """The workspace that is looked at, its schema known to be today's."""
+    return _opened(workspace_folder())
 
 
 @contextlib.contextmanager
@@ -68,9 +67,7 @@ def reading() -> Iterator[Connection]:
     if not (folder / "sweeps.db").is_file():
         raise NothingYet(f"there is no workspace in {folder} yet.")
     workspace = _opened(folder)
-    engine = workspace.reader()
-    event.listen(engine, "connect", _impatient)
-    with storage_errors(workspace.url), engine.connect() as connection:
+    with storage_errors(workspace.url), workspace.reader(PATIENCE_MS).connect() as connection:
         yield connection
 
 
@@ -101,9 +98,14 @@ def empty_state() -> None:
     """What to type when there is nothing to see."""
     with st.container(width=720):
         st.header("Nothing to see yet", anchor=False)
-        st.write("No sweep has been run in this workspace. Start with the demo, from the project's folder:")
+        st.write("No sweep has been run in this workspace. The demo shows what there will be. From the project's folder:")
         st.code("make demo", language="bash")
-        st.write("Or run a sweep of your own:")
+        st.caption(
+            "It fetches a small network (55 MB) and sample pictures, and makes 24 pictures of two photographs in two styles, "
+            "each at three strengths and by two sets of layers: two to five minutes of computing on two cores."
+        )
+        st.write("Or run a sweep of your own, a YAML file that says what to vary:")
         st.code(command("run", "SPEC.yaml"), language="bash")
-        st.caption(f"Workspace: {plain(str(workspace_folder()))}")
-        st.button("Look again")
+        st.caption("`stylesweep plan SPEC.yaml` tells beforehand how many runs it means, and how long they take.")
+        st.caption(f"Workspace: {plain(str(workspace_folder()))}. This page looks for a sweep whenever it is opened.")
+        st.button("Look again", icon=":material/refresh:")

@@ -1,4 +1,4 @@
-"""The two routes that serve pictures: by SHA-256, never by a path, and only those that the database knows."""
+"""The routes that serve pictures: by SHA-256, never by a path, and only those that the database knows."""
 
 import contextlib
 import re
@@ -14,6 +14,7 @@ from db.artifacts import Artifacts
 from db.engine import open_engine
 from db.models import Image, Run
 from db.workspace import sqlite_url
+from gallery.crops import Crops
 from gallery.export import alpha as export_alpha
 from gallery.export import pictures as export
 from gallery.export.pictures import UNREADABLE
@@ -67,10 +68,16 @@ class Pictures:
         self.database = folder / "sweeps.db"
         self.artifacts = Artifacts(folder / "artifacts")
         self.engine: Engine = open_engine(sqlite_url(self.database), reader=True)
+        self.crops = Crops(self.artifacts, self.engine)
 
     def routes(self) -> list[Route]:
         """GET and HEAD."""
-        return [Route(ICON_URL, _icon), Route("/app/static/t/{name}", self.thumbnail), Route("/app/static/f/{name}", self.original)]
+        return [
+            Route(ICON_URL, _icon),
+            Route("/app/static/t/{name}", self.thumbnail),
+            Route("/app/static/f/{name}", self.original),
+            Route("/app/static/c/{name}", self.crops.crop),
+        ]
 
     def thumbnail(self, request: Request) -> Response:
         """/app/static/t/{sha256}.webp"""

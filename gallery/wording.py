@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Any
 
-from db.browse import Choice, Range, Value
+from gallery.view import Choice, Range, Value, View
 from sweep.transfer.yardstick_names import RISING, YARDSTICKS
 
 YARDSTICK_LABELS = {one.name: one.label for one in YARDSTICKS}
 _FIRST = ("balance", "content_kept", "style_gained")
 SORT_LABELS = {
     **{name: YARDSTICK_LABELS[name] for name in _FIRST},
+    "stars": "Stars",
     "plan": "Plan order",
     "newest": "Newest",
     **{name: f"{YARDSTICK_LABELS[name]}{'' if rising else ', least first'}" for name, rising in RISING.items() if name not in _FIRST},
@@ -25,6 +26,12 @@ SORT_HELP = (
 PARAMETER_LABELS = {"tv": "TV weight", "dtype": "Number type", "stop": "Early stop", "history": "L-BFGS history"}
 _UNNAMED = ("content", "style", "layers", "network", "recipe", "size")
 """Parameters whose values speak for themselves in a caption."""
+FLAG_LABELS = {"pick": "Picked", "none": "Unflagged", "reject": "Rejected"}
+WITHIN_HELP = (
+    "Instead of the value itself, the share of the runs with the same content and style that a run is better than. Some pairs are easier "
+    "than others; this puts the best of each pair first."
+)
+COLLAPSE_HELP = "Of pictures of the same content and style that look nearly the same, only the first in this order is shown."
 STATE_LABELS = {
     "done": "Done",
     "running": "Running",
@@ -87,6 +94,15 @@ def choice_text(name: str, choice: Choice) -> str:
     if isinstance(choice, Range):
         return f"{number(choice.low)} to {number(choice.high)}"
     return ", ".join(shown(name, value) for value in choice)
+
+
+def view_text(view: View) -> str:
+    """A view in words: 'demo: content cat.png, beta 1 to 10, picked'."""
+    parts = [f"{label(name).lower()} {choice_text(name, choice)}" for name, choice in (*view.choices, *view.yardsticks)]
+    parts += [STATE_LABELS[state].lower() for state in view.states] + [FLAG_LABELS[flag].lower() for flag in view.flags]
+    parts += [f"{choice_text('stars', view.stars)} stars"] if view.stars else []
+    parts += [f"tagged {tag}" for tag in view.tags] + ([f"“{view.text}”"] if view.text else [])
+    return ", ".join(view.sweeps) + (": " + ", ".join(parts) if parts else "")
 
 
 def alternative(parameters: Mapping[str, Any]) -> str:

@@ -10,17 +10,41 @@ _BY_LAYER = tuple(f"d_style_{number}" for number in range(1, len(LAYERS) + 1))
 Values = Mapping[str, float | None]
 
 
+class Rank(NamedTuple):
+    """A run among the measured ones of its content and style. better_than: a share of the others; a tie counts half."""
+
+    better_than: float
+    others: int
+
+
 class Row(NamedTuple):
-    """One line of a table."""
+    """One line of a table. share: a part of a whole to draw under the value; beside: what it is, in words."""
 
     name: str
     value: str
     note: str
+    share: float | None = None
+    beside: str = ""
 
 
-def main_rows(values: Values, protocol: str | None) -> list[Row]:
-    """The five that results are compared by, and their protocol."""
-    return [*(_row(name, values) for name in NAMES), Row("Protocol", protocol or NOTHING, "")]
+def main_rows(values: Values, protocol: str | None, ranks: Mapping[str, Rank] | None = None) -> list[Row]:
+    """The five that results are compared by, each with how it stands in its pair, and their protocol."""
+    rows = [_ranked(_row(name, values), (ranks or {}).get(name)) for name in NAMES]
+    return [*rows, Row("Protocol", protocol or NOTHING, "")]
+
+
+def _ranked(row: Row, rank: Rank | None) -> Row:
+    if rank is None or rank.others < 1:
+        return row
+    return row._replace(share=rank.better_than, beside=f"better than {rank.better_than:.0%}")
+
+
+def rank_words(ranks: Mapping[str, Rank]) -> str:
+    """What the bars compare with; '' where there is nothing to compare with."""
+    others = max((rank.others for rank in ranks.values()), default=0)
+    if others < 1:
+        return ""
+    return f"Bars: of the {others:,} other {'run' if others == 1 else 'runs'} with this content and style, how many it is better than."
 
 
 def more_rows(values: Values) -> list[tuple[str, list[Row]]]:

@@ -30,7 +30,8 @@ limit: ended by the driver, over a time limit of its sweep's file. bug: anything
 
 @dataclass(frozen=True, kw_only=True)
 class PictureFile:
-    """An encoded picture with its thumbnail: what the driver writes to the workspace. mean_colour is '#rrggbb'."""
+    """An encoded picture with its thumbnail: what the driver writes to the workspace. mean_colour is '#rrggbb'; signature: what it looks
+    like from afar (sweep/transfer/signatures.py)."""
 
     data: bytes
     format: str
@@ -38,6 +39,7 @@ class PictureFile:
     height: int
     mean_colour: str
     thumbnail: bytes
+    signature: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

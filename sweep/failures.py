@@ -30,7 +30,7 @@ class Breaker:
         if state not in ("failed", "quarantined") or not isinstance(event, Failed | Crashed):
             return None
         failed = self._failed[sweep]
-        failed[event.run_key] = f"{event.kind} {_alike(event.error)}"
+        failed[event.run_key] = f"{event.kind} {alike(event.error)}"
         if len(set(failed.values())) > 1:
             self._disarm(sweep)
             return None
@@ -47,8 +47,8 @@ class Breaker:
         self._failed.pop(sweep, None)
 
 
-def _alike(error: str) -> str:
-    """The first line without what differs from run to run: numbers, hashes, paths."""
+def alike(error: str) -> str:
+    """The first line of an error without what differs from run to run: numbers, hashes, paths. Failures of one text failed alike."""
     first = error.strip().partition("\n")[0]
     return re.sub(r"(/[\w.~+-]+)+|\b[0-9a-f]{8,}\b|\d+(\.\d+)?", "#", first)
 

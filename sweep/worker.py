@@ -23,6 +23,7 @@ from sweep.transfer.images import encode_png, encode_thumbnail, mean_colour
 from sweep.transfer.networks import Features
 from sweep.transfer.presets import deepest_layer
 from sweep.transfer.problem import Problem
+from sweep.transfer.signatures import signature
 from sweep.transfer.stylize import (
     Along,
     News,
@@ -274,6 +275,7 @@ def _picture_file(pixels: np.ndarray, text: Mapping[str, str]) -> PictureFile:
         height=pixels.shape[0],
         mean_colour=mean_colour(pixels),
         thumbnail=encode_thumbnail(pixels),
+        signature=signature(pixels),
     )
 
 

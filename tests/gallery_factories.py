@@ -18,6 +18,10 @@ from sweep.transfer.yardstick_names import ALL_NAMES
 HOSTILE = "![x](http://evil.example/x.png) <img src=x onerror=alert(1)> :red[a] $x$ *b* & 'c' \"d\".png"
 
 
+_LAYERS = {"shallow": [["relu1_1", 1.0]]}
+"""Style layers of points by the name of their set; all others have the same two."""
+
+
 @dataclass
 class Point:
     """A combination to be, with its run's state; the fields are what a test may want to vary."""
@@ -86,7 +90,8 @@ def _run(run_id: int, point: Point, output: str | None, inputs: tuple[str, str])
     more = made_up_yardsticks(kept, gained, run_id) if kept is not None and gained is not None and run_id % 3 else dict.fromkeys(ALL_NAMES)
     settings = {
         "engine": 1, "content": inputs[0], "style": [[inputs[1], 1.0]], "alpha": 0.5, "beta": 0.5, "content_layers": [["relu4_2", 1.0]],
-        "style_layers": [["relu1_1", 0.5], ["relu2_1", 0.5]], "network": "vgg16-hed", "network_hash": "test", "recipe": "pyramid",
+        "style_layers": _LAYERS.get(point.layers, [["relu1_1", 0.5], ["relu2_1", 0.5]]),
+        "network": "vgg16-hed", "network_hash": "test", "recipe": "pyramid",
         "size": point.size,
     }  # fmt: skip
     return {

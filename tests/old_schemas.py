@@ -10,7 +10,12 @@ ADDED_LATER = {
 NEW_TABLES = ("checkpoint", "preview", "calibration", "review", "review_tag")
 
 
+def as_before_schema_0007(connection: sqlite3.Connection) -> None:
+    connection.execute("ALTER TABLE image DROP COLUMN signature")
+
+
 def as_before_schema_0006(connection: sqlite3.Connection) -> None:
+    as_before_schema_0007(connection)
     for table in NEW_TABLES:
         connection.execute(f"DROP TABLE {table}")
     connection.execute("DROP INDEX ix_run_queue")

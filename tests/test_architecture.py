@@ -90,6 +90,8 @@ MAY_KNOW = {
     "sweep.tasks": {"sweep.combination", "db", "sweep.places", "sweep.recipe", "sweep.request", "sweep.transfer"},
     "sweep.in_flight": {"db", "sweep.places", "sweep.events"},
     "sweep.failures": {"sweep.events"},
+    "sweep.amounts": set(),
+    "sweep.standing": {"db", "sweep.amounts", "sweep.combination", "sweep.transfer"},
     "sweep.backend": {"db", "sweep.in_flight", "sweep.places", "sweep.request", "sweep.events"},
     "sweep.driver": {
         *(
@@ -144,7 +146,11 @@ MAY_KNOW = {
         "sweep.yaml_file",
         "sweep.transfer.controls",
         "sweep.transfer.images",
+        "sweep.transfer.signatures",
         "sweep.transfer.yardstick_names",
+        "sweep.amounts",
+        "sweep.failures",
+        "sweep.standing",
         "sweep.errors",
     },
 }

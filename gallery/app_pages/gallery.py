@@ -1,135 +1,157 @@
-"""The grid of results under filters; everything that makes the view stands in the URL."""
+"""The results under filters, as a grid, along axes or as a table; everything that makes the view stands in the URL."""
 
 import contextlib
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 from sqlalchemy.exc import DBAPIError
 
-from db import browse, queries
-from db.browse import Tile
-from gallery.cached import Look, Overview, front, overview
-from gallery.components.grid import GridLook, grid
-from gallery.filters import PER_PAGE, FilterSpec
-from gallery.links import open_view, view_of_page
-from gallery.reading import NothingYet, reading, workspace_folder
-from gallery.sidebar import sidebar
-from gallery.wording import SORT_HELP, SORT_LABELS, counted, plain
+from db import browse
+from gallery.components.grid import Told, grid
+from gallery.filters import LAYOUTS, PER_PAGE, FilterSpec
+from gallery.grid_view import GridPage, grid_page
+from gallery.layouts import axes, table
+from gallery.links import open_view
+from gallery.opened import Opened, look_anew, opened_view
+from gallery.reading import reading
+from gallery.sidebar import cleared, restricted, sidebar
+from gallery.view import SWEEP
+from gallery.wording import COLLAPSE_HELP, SORT_HELP, SORT_LABELS, WITHIN_HELP, counted, label, plain
 from sweep.errors import StylesweepError
 
 REFRESH_SECONDS = 4
+LAYOUT_ICONS = {"grid": ":material/grid_view:", "axes": ":material/grid_4x4:", "table": ":material/table_rows:"}
 
 
 def page() -> None:
+    opened = opened_view()
+    sidebar(opened, open_view)
+    if opened.unknown:
+        st.warning(f"This workspace has no sweep named {plain(', '.join(opened.unknown))}.")
+    page_of = page_shown(opened)
+    head(page_of)
+    if not len(opened.selected.runs):
+        nothing_matches(opened.spec)
+    elif page_of.spec.layout == "axes":
+        answer(axes(opened, open_view), page_of)
+    elif page_of.spec.layout == "table":
+        answer(table(page_of), page_of)
+        pager(page_of)
+    else:
+        answer(grid(page_of), page_of)
+        pager(page_of)
+
+
+def page_shown(opened: Opened) -> GridPage:
+    """What is on screen; a page beyond the last one is the last one."""
     with reading() as connection:
-        rows = queries.sweeps(connection)
-        newest = browse.newest_seq(connection)
-    if not rows:
-        raise NothingYet("there is no sweep yet.")
-    listed = [row for row in rows if row.archived_at is None] or rows  # a link to an archived one opens it all the same
-    spec = view_of_page([row.name for row in listed])
-    look = Look(folder=workspace_folder(), view=spec.view, asof=moment(spec, newest))
-    around = overview(look)
-    sidebar(spec, listed, around, open_view)
-    unknown = [name for name in spec.view.sweeps if name not in {row.name for row in rows}]
-    if unknown:
-        st.warning(f"This workspace has no sweep named {plain(', '.join(unknown))}.")
-    spec, tiles = page_of_tiles(spec, look, around)
-    head(spec, look, around, len(tiles))
-    if not tiles:
-        nothing_matches(spec)
+        return grid_page(connection, opened)
+
+
+def answer(told: Told | None, shown: GridPage) -> None:
+    """Go where a tile or the selection was sent."""
+    if told is None:
         return
-    params = spec.to_params()
-    captions = GridLook(
-        varying=around.varying, sort=spec.view.sort, front=front(look.folder, spec.view.sweeps, look.asof), params=params, page=spec.page
-    )
-    opened = grid(tiles, captions)
-    pager(spec, around)
-    if opened is not None:
-        st.switch_page("app_pages/run.py", query_params={"id": opened, **params})
+    params: Mapping[str, Any] = shown.spec.to_params()
+    if told.kind == "open":
+        st.switch_page("app_pages/run.py", query_params={"id": told.ids[0], **params})
+    elif told.kind in ("compare", "export"):
+        ids = ",".join(told.ids)
+        st.switch_page(f"app_pages/{told.kind}.py", query_params={"ids": ids, **params})
 
 
-def moment(spec: FilterSpec, newest: int) -> int:
-    """The finished_seq up to which this view shows results; it stays while pages are turned, so that none moves."""
-    kept = st.session_state.get("moment")
-    if kept is None or kept[0] != spec.view or kept[1] > newest:
-        kept = (spec.view, newest)
-        st.session_state["moment"] = kept
-    return int(kept[1])
-
-
-def page_of_tiles(spec: FilterSpec, look: Look, around: Overview) -> tuple[FilterSpec, list[Tile]]:
-    """The tiles of the open page; a page beyond the last one is the last one."""
-    spec = spec.on_page(min(spec.page, last_page(spec, around)))
-    with reading() as connection:
-        offset = (spec.page - 1) * spec.per_page
-        return spec, browse.tiles(connection, spec.view, look.asof, limit=spec.per_page, offset=offset)
-
-
-def last_page(spec: FilterSpec, around: Overview) -> int:
-    return max(1, -(-around.count.runs // spec.per_page))
-
-
-def head(spec: FilterSpec, look: Look, around: Overview, here: int) -> None:
+def head(shown: GridPage) -> None:
     """What is shown of how much, and in which order. News stand beside the title, where they move nothing."""
+    spec = shown.spec
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.title(plain(", ".join(spec.view.sweeps)), anchor=False)
-        news(look)
-    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
-        st.markdown(showing(spec, around, here))
-        with st.container(horizontal=True, width="content"):
-            st.session_state["sort"] = spec.view.sort
-            st.selectbox(
-                "Sort by", list(SORT_LABELS), key="sort", format_func=SORT_LABELS.__getitem__, help=SORT_HELP, width=190,
-                on_change=lambda: open_view(spec.with_view(sort=st.session_state["sort"])),
-            )  # fmt: skip
-            st.session_state["per-page"] = spec.per_page
-            st.selectbox("Per page", PER_PAGE, key="per-page", width=110, on_change=lambda: open_view(resized(spec)))
+        with st.container(horizontal=True, vertical_alignment="center", width="content"):
+            st.title(plain(", ".join(spec.view.sweeps)), anchor=False, width="content")
+            st.caption(shown.showing(), width="content")
+        news(spec.view.sweeps, shown.opened.moment.asof)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        controls(shown.opened, spec)
+
+
+def controls(opened: Opened, spec: FilterSpec) -> None:
+    """Layout, order and groups."""
+    _control("layout", spec.layout)
+    st.segmented_control(
+        "View", LAYOUTS, key="layout", label_visibility="collapsed", format_func=lambda one: f"{LAYOUT_ICONS[one]} {one.capitalize()}",
+        on_change=lambda: open_view(spec.laid_out(st.session_state["layout"] or spec.layout)),
+    )  # fmt: skip
+    _control("sort", spec.view.sort)
+    st.selectbox(
+        "Sort by", list(SORT_LABELS), key="sort", format_func=SORT_LABELS.__getitem__, help=SORT_HELP, width=190,
+        on_change=lambda: open_view(spec.with_view(sort=st.session_state["sort"])),
+    )  # fmt: skip
+    groups = ["", *(name for name in (SWEEP, *opened.look.varying) if name in opened.look.columns)]
+    _control("group", spec.view.group if spec.view.group in groups else "")
+    st.selectbox(
+        "Group by", groups, key="group", format_func=lambda name: label(name) if name else "Nothing", width=150,
+        on_change=lambda: open_view(spec.with_view(group=st.session_state["group"])),
+    )  # fmt: skip
+    with st.popover("More", icon=":material/tune:"):
+        _toggle("Rank within each content and style", "within", spec, WITHIN_HELP)
+        _toggle("Collapse near-duplicates", "collapse", spec, COLLAPSE_HELP)
+        _control("per-page", spec.per_page)
+        st.segmented_control("Per page", PER_PAGE, key="per-page", on_change=lambda: open_view(resized(spec)))
+        st.caption("In the grid, the key ? tells the others.")
+        st.caption("A link to just this view, as it stands now:")
+        st.code(link(opened, spec), language=None, wrap_lines=True)
+
+
+def link(opened: Opened, spec: FilterSpec) -> str:
+    """The address that shows a colleague the same, whatever has finished since."""
+    params = spec.to_params() | {"asof": [str(opened.moment.asof)], "by": [opened.by]}
+    return f"{(st.context.url or '').partition('?')[0]}?{urlencode(params, doseq=True)}"
+
+
+def _control(key: str, value: object) -> None:
+    """The URL is what a control shows."""
+    st.session_state[key] = value
+
+
+def _toggle(text: str, name: str, spec: FilterSpec, help_text: str) -> None:
+    _control(name, getattr(spec.view, name))
+    st.toggle(text, key=name, help=help_text, on_change=lambda: open_view(spec.with_view(**{name: st.session_state[name]})))
 
 
 def resized(spec: FilterSpec) -> FilterSpec:
     """Another page size, on the page that holds the tile which came first."""
     first = (spec.page - 1) * spec.per_page
-    per_page = int(st.session_state["per-page"])
-    return FilterSpec(view=spec.view, page=first // per_page + 1, per_page=per_page)
-
-
-def showing(spec: FilterSpec, around: Overview, here: int) -> str:
-    """'Showing 1-48 of 312 combinations'; runs are told apart where several combinations share one."""
-    count = around.count
-    first = (spec.page - 1) * spec.per_page
-    reach = f"{first + 1:,}-{first + here:,}" if here else "0"
-    if count.runs == count.combinations:
-        return f"Showing {reach} of {counted(count.combinations, 'combination')}"
-    return f"Showing {reach} of {counted(count.runs, 'run')} ({counted(count.combinations, 'combination')}; equal ratios share a run)"
+    per_page = int(st.session_state["per-page"] or spec.per_page)
+    return spec.paged(per_page, first // per_page + 1)
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
-def news(look: Look) -> None:
+def news(sweeps: tuple[str, ...], asof: int) -> None:
     """Says that results came in since; the grid itself stands still until asked."""
     fresh = 0
     with contextlib.suppress(StylesweepError, DBAPIError), reading() as connection:  # the page has said so, or the next look will
-        fresh = browse.new_since(connection, look.view.sweeps, look.asof)
+        fresh = browse.new_since(connection, sweeps, asof)
     with st.container(width="content"):
         if not fresh:
             st.space("medium")  # as high as the button, which then moves nothing
-        elif st.button(f"{counted(fresh, 'new result')} - show", icon=":material/refresh:", type="primary"):
-            st.session_state.pop("moment", None)
+        # The key is who it is: without one it would be another button for every number, and a click on the one before would be lost.
+        elif st.button(f"{counted(fresh, 'new result')} - show", key="news", icon=":material/refresh:", type="primary"):
+            look_anew()
             st.rerun(scope="app")
 
 
 def nothing_matches(spec: FilterSpec) -> None:
     with st.container(width=600):
         st.info("No combination matches these filters.")
-        if spec.view.choices or spec.view.states:
-            st.button("Show all", on_click=open_view, args=(spec.with_view(choices=(), states=()),))
+        if restricted(spec.view):
+            st.button("Show all", on_click=open_view, args=(cleared(spec),))
 
 
-def pager(spec: FilterSpec, around: Overview) -> None:
-    pages = last_page(spec, around)
-    if pages == 1:
+def pager(shown: GridPage) -> None:
+    if shown.pages == 1:
         return
-    st.session_state["page"] = spec.page
-    st.pagination(pages, key="page", on_change=lambda: open_view(spec.on_page(int(st.session_state["page"]))))
+    _control("page", shown.spec.page)
+    st.pagination(shown.pages, key="page", on_change=lambda: open_view(shown.spec.on_page(int(st.session_state["page"]))))
 
 
 page()

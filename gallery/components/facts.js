@@ -1,4 +1,4 @@
-// data: {rows: [{name, value, note}]}
+// data: {rows: [{name, value, note, share, beside}]}
 
 export default function (component) {
   const { data, parentElement } = component
@@ -6,6 +6,15 @@ export default function (component) {
   const list = element("dl")
   data.rows.forEach((row) => {
     const value = element("dd", "", row.value)
+    if (row.share !== null && row.share !== undefined) {
+      const track = element("span", "track")
+      const part = element("span", "part")
+      part.style.width = `${row.share * 100}%`
+      track.append(part)
+      const ranked = element("span", "ranked")
+      ranked.append(track, element("span", "note", row.beside))
+      value.append(ranked)
+    }
     if (row.note) value.append(element("span", "note", row.note))
     list.append(element("dt", "", row.name), value)
   })

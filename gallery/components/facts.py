@@ -10,11 +10,13 @@ _facts = load("facts")
 
 @dataclass(frozen=True, kw_only=True)
 class Fact:
-    """One row; `note` stands small below the value."""
+    """One row; `note` stands small below the value. share: a part of a whole, drawn as a bar with `beside` in words."""
 
     name: str
     value: str
     note: str = ""
+    share: float | None = None
+    beside: str = ""
 
 
 def facts(rows: Sequence[Fact], *, key: str) -> None:

@@ -1,5 +1,6 @@
 """Registers a component from the files beside this module."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -8,12 +9,12 @@ from streamlit.components.v2.types import ComponentRenderer
 _HERE = Path(__file__).parent
 
 
-def load(name: str) -> ComponentRenderer:
-    """`name`.js and `name`.css, each after what all components share (shared.js, shared.css).
+def load(name: str, uses: Sequence[str] = ()) -> ComponentRenderer:
+    """`name`.js and `name`.css, each after what all components share (shared.js, shared.css) and what it uses beside.
 
     The scripts set text with textContent only: a file name never becomes markup. They patch what is on screen instead of
     building it anew, because Streamlit calls them again with every change of data, and a rebuilt tile loses the focus.
     """
-    script = (_HERE / "shared.js").read_text() + (_HERE / f"{name}.js").read_text()
-    style = (_HERE / "shared.css").read_text() + (_HERE / f"{name}.css").read_text()
+    script = "".join((_HERE / f"{one}.js").read_text() for one in ("shared", *uses, name))
+    style = "".join(path.read_text() for one in ("shared", *uses, name) if (path := _HERE / f"{one}.css").is_file())
     return st.components.v2.component(f"stylesweep_{name}", html="<div class='root'></div>", css=style, js=script)

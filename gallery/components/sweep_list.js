@@ -1,14 +1,22 @@
-// data: {items: [{id, href, src, none, w, h, alt, title, state, counts, runs, age, parts: [{kind, share, hint}], progress}]}
-// Tells Python: trigger "open" with the name of a sweep.
+// data: {find, items: [{id, title, state, kind, counts, percent, runs, age, why, parts: [{kind, share, hint}], links: [{what, text, href}],
+//   archive, archivable, src, none, w, h, alt}]}
+// Tells Python: trigger "ask" with {what, sweep}.
 
-function card(item) {
-  const entry = element("li")
-  const link = element("a", "card")
-  link.href = item.href
-  const about = element("span", "about")
-  const head = element("span", "head")
-  head.append(element("span", "title", item.title), element("span", "state faint", item.state))
-  const bar = element("span", "bar")
+function card(item, tell) {
+  const entry = element("li", "card")
+  const go = (what) => (event) => follow(event, () => tell(what, item.id))
+  const look = element("a", "look")
+  look.href = item.links[0].href
+  look.tabIndex = -1
+  look.onclick = go("gallery")
+  look.append(picture(item, 1.5))
+  const about = element("div", "about")
+  const head = element("div", "head")
+  const title = element("a", "title", item.title)
+  title.href = item.links[0].href
+  title.onclick = go("gallery")
+  head.append(title, element("span", `state ${item.kind}`, item.state))
+  const bar = element("div", "bar")
   bar.setAttribute("role", "img")
   bar.setAttribute("aria-label", item.counts)
   item.parts.forEach((one) => {
@@ -17,10 +25,59 @@ function card(item) {
     part.title = one.hint
     bar.append(part)
   })
-  about.append(head, bar, element("span", "line", item.counts), element("span", "line faint", item.runs), element("span", "line faint", item.age))
-  link.append(picture(item, 1.5), about)
-  entry.append(link)
+  const counts = element("div", "counts")
+  counts.append(element("span", "", item.counts), element("span", "percent", item.percent))
+  about.append(head, bar, counts, element("div", "line faint", item.runs), element("div", "line faint", item.age))
+  if (item.why) about.append(element("div", "line why", item.why))
+  const foot = element("div", "foot")
+  item.links.forEach((one) => {
+    const link = element("a", "to", one.text)
+    link.href = one.href
+    link.onclick = go(one.what)
+    link.setAttribute("aria-label", `${one.text} of ${item.title}`)
+    foot.append(link)
+  })
+  const archive = element("button", "archive", item.archive)
+  archive.type = "button"
+  archive.disabled = !item.archivable
+  archive.title = item.archivable ? "" : "A sweep with something left to do cannot be put away: pause or cancel it first"
+  archive.setAttribute("aria-label", `${item.archive} ${item.title}`)
+  archive.onclick = () => tell(item.archive.toLowerCase(), item.id)
+  foot.append(archive)
+  entry.append(look, about, foot)
   return entry
+}
+
+function find(root, list, wanted) {
+  let field = root.querySelector("input")
+  if (!wanted) {
+    field?.remove()
+    return
+  }
+  if (!field) {
+    field = element("input", "find")
+    field.type = "search"
+    field.placeholder = "Find a sweep"
+    field.setAttribute("aria-label", "Find a sweep by its name")
+    field.onkeydown = (event) => event.stopPropagation()
+    root.prepend(field)
+  }
+  const narrow = () => {
+    const words = field.value.toLowerCase().split(/\s+/).filter(Boolean)
+    let shown = 0
+    ;[...list.children].forEach((entry) => {
+      entry.hidden = !words.every((word) => entry.dataset.id.toLowerCase().includes(word))
+      shown += !entry.hidden
+    })
+    let none = root.querySelector(".no-match")
+    if (!none) {
+      none = element("p", "no-match faint", "No sweep of that name.")
+      root.append(none)
+    }
+    none.hidden = shown > 0
+  }
+  field.oninput = narrow
+  narrow()
 }
 
 export default function (component) {
@@ -32,9 +89,6 @@ export default function (component) {
     list.setAttribute("aria-label", "Sweeps")
     root.append(list)
   }
-  list.onclick = (event) => {
-    const entry = event.target.closest("li")
-    if (entry) follow(event, () => setTriggerValue("open", entry.dataset.id))
-  }
-  patch(list, data.items, card)
+  patch(list, data.items, (item) => card(item, (what, sweep) => setTriggerValue("ask", { what, sweep })))
+  find(root, list, data.find)
 }

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
+from db.reviews import UNSAID, Said
 from gallery.export.png import with_text_chunks
 from gallery.export.recipe import KEYWORD, Recipe, tool
 from sweep.combination import Settings, canonical_json
@@ -11,7 +12,7 @@ from sweep.combination import Settings, canonical_json
 XMP_KEYWORD = "XML:com.adobe.xmp"
 
 
-def with_recipe(picture: bytes, recipe: Recipe) -> bytes:
+def with_recipe(picture: bytes, recipe: Recipe, said: Said = UNSAID) -> bytes:
     """A copy of a PNG that carries this recipe instead of the one it was made with; its pixels' bytes stay the same.
 
     Raises:
@@ -22,7 +23,7 @@ def with_recipe(picture: bytes, recipe: Recipe) -> bytes:
         "parameters": parameters_line(recipe),
         "Title": title(recipe),
         "Software": tool(),
-        XMP_KEYWORD: xmp(recipe),
+        XMP_KEYWORD: xmp(recipe, said),
     }
     return with_text_chunks(picture, texts)
 
@@ -67,8 +68,16 @@ def _departures(settings: Mapping[str, Any]) -> dict[str, Any]:
 _SAID = ("steps", "recipe", "seed", "size", "network", "network_hash", "init", "tv")
 
 
-def xmp(recipe: Recipe) -> str:
-    """An XMP packet (ISO 16684-1) with dc:title, dc:description and xmp:CreatorTool, for photo managers."""
+def xmp(recipe: Recipe, said: Said = UNSAID) -> str:
+    """An XMP packet (ISO 16684-1) with dc:title, dc:description, xmp:CreatorTool, and a review as photo managers have it.
+
+    xmp:Rating is the stars, or -1 for rejected; xmp:Label says that a picture was picked; dc:subject holds its tags.
+    """
+    rating = -1 if said.flag == "reject" else said.stars
+    review = f"<xmp:Rating>{rating}</xmp:Rating>" if rating else ""
+    review += "<xmp:Label>Pick</xmp:Label>" if said.flag == "pick" else ""
+    tags = "".join(f"<rdf:li>{escape(_clean(tag))}</rdf:li>" for tag in said.tags)
+    review += f"<dc:subject><rdf:Bag>{tags}</rdf:Bag></dc:subject>" if tags else ""
     description = parameters_line(recipe).split("\n")[1]
     return (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
@@ -76,7 +85,7 @@ def xmp(recipe: Recipe) -> str:
         '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/">'
         f"<dc:title>{_alternatives(title(recipe))}</dc:title>"
         f"<dc:description>{_alternatives(description)}</dc:description>"
-        f"<xmp:CreatorTool>{escape(tool())}</xmp:CreatorTool>"
+        f"<xmp:CreatorTool>{escape(tool())}</xmp:CreatorTool>{review}"
         '</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
     )
 

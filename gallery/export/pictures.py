@@ -78,6 +78,16 @@ def decoded(data: bytes) -> Image.Image:
         return opened.convert("RGB")
 
 
+def with_transparency(data: bytes) -> Image.Image:
+    """A picture of the workspace's own at its full size: RGBA where some of it is transparent, else RGB.
+
+    Raises:
+        One of `UNREADABLE`: the bytes are no picture.
+    """
+    with Image.open(io.BytesIO(data)) as opened:
+        return opened.convert("RGBA" if opened.has_transparency_data else "RGB")
+
+
 def shrunk(data: bytes, box: tuple[int, int]) -> Image.Image:
     """An encoded picture as RGB, turned as its EXIF says, shrunk to fit `box` (width, height) in pixels, what is transparent on white.
 

@@ -7,7 +7,6 @@ from typing import Any
 from PIL import Image
 
 from db.artifacts import storage_error, write_durably
-from db.browse import NUMBERS
 from db.models import Sweep
 from db.queries import Result, results, sweep_named
 from db.workspace import Workspace
@@ -19,6 +18,7 @@ from gallery.export.contact import CELL, Cell, contact_sheet
 from gallery.export.matrix import ASIDE, Axes, Block, Place, cell_width, matrix_sheet
 from gallery.export.names import safe_name
 from gallery.export.pictures import Pictures
+from gallery.view import NUMBERS
 from sweep.errors import InputError
 from sweep.transfer.yardstick_names import RISING
 

@@ -21,8 +21,12 @@ def rerun_spec(
     content_path, style_paths, mask_paths: where the pictures lie, relative to the file this is written to; styles and masks in the
     recipe's order. size: long side in pixels; None keeps the recipe's, and then the run has the recipe's own run_key.
     """
-    plan = _plan(recipe, content_path, style_paths, size, mask_paths)
-    return yaml.safe_dump(plan, sort_keys=False, allow_unicode=True, width=120)
+    return written(plan_of(recipe, content_path, style_paths, size, mask_paths))
+
+
+def written(plan: Mapping[str, Any]) -> str:
+    """A sweep's file as YAML. By way of JSON: what is the same object twice would become an alias, which such a file may not have."""
+    return yaml.safe_dump(json.loads(json.dumps(plan)), sort_keys=False, allow_unicode=True, width=120)
 
 
 def sidecar(recipe: Recipe, file: str, inputs: Mapping[str, str], *, included: bool) -> str:
@@ -56,7 +60,7 @@ def sidecar(recipe: Recipe, file: str, inputs: Mapping[str, str], *, included: b
 
 def same_plan(body: Mapping[str, Any], recipe: Recipe) -> bool:
     """Whether a parsed sidecar still says what its recipe says, wherever its pictures lie."""
-    plan = _plan(recipe, "-", ["-"] * len(recipe["style"]), None, ["-"] * len(recipe.get("regions", ())))
+    plan = plan_of(recipe, "-", ["-"] * len(recipe["style"]), None, ["-"] * len(recipe.get("regions", ())))
     own = {key: body.get(key, {}) for key in ("parameters", "settings")}
     try:
         return canonical_json(_floats(own)) == canonical_json(_floats({key: plan[key] for key in own}))
@@ -64,7 +68,10 @@ def same_plan(body: Mapping[str, Any], recipe: Recipe) -> bool:
         return False
 
 
-def _plan(recipe: Recipe, content_path: str, style_paths: Sequence[str], size: int | None, mask_paths: Sequence[str]) -> dict[str, Any]:
+def plan_of(
+    recipe: Recipe, content_path: str, style_paths: Sequence[str], size: int | None = None, mask_paths: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What `rerun_spec` writes, as plain values."""
     path_of = {one["sha256"]: path for path, one in zip(style_paths, recipe["style"], strict=True)}
     regions = [
         {"mask": mask, "style": _style(region["style"], path_of)}

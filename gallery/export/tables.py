@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from db.queries import PARAMETERS, YARDSTICKS, Result
+from db.reviews import Said
 from gallery.export.names import basename
 from gallery.export.recipe import KEYWORD, Recipe
 
@@ -16,13 +17,17 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
-    """One exported picture: its rank from 1, the result, its recipe and its files' paths inside the bundle."""
+    """One exported picture: its rank from 1, the result, its recipe and its files' paths inside the bundle.
+
+    said: what was said of it; None where reviews stay at home.
+    """
 
     rank: int
     result: Result
     recipe: Recipe
     image: str
     sidecar: str
+    said: Said | None = None
 
 
 def row_of(one: Exported) -> dict[str, Any]:
@@ -43,10 +48,18 @@ def row_of(one: Exported) -> dict[str, Any]:
         "network_hash": one.recipe["settings"]["network_hash"],
         "protocol": result.protocol,
         **{name: result.yardsticks.get(name) for name in YARDSTICKS},
+        **_review(one.said),
         "width": result.width,
         "height": result.height,
         "seconds": result.seconds,
     }
+
+
+def _review(said: Said | None) -> dict[str, Any]:
+    """Its columns, where reviews go out."""
+    if said is None:
+        return {}
+    return {"flag": said.flag, "stars": said.stars, "tags": ", ".join(said.tags), "note": said.note}
 
 
 def csv_text(exported: Sequence[Exported]) -> str:

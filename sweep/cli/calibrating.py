@@ -12,12 +12,13 @@ from db import calibration
 from db.engine import storage_errors
 from db.workspace import open_workspace
 from sweep import process
+from sweep.amounts import amount_of_bytes
 from sweep.calibrate import Sample
 from sweep.calibrate_samples import Wanted, of_networks, of_sweep
 from sweep.calibrate_together import measure_together
 from sweep.cli.planning import check_address, ensure_networks, memory_here, prepare
 from sweep.cli.showing import out
-from sweep.cli.wording import amount_of_bytes, say
+from sweep.cli.wording import say
 from sweep.errors import InputError, SurroundingsError
 from sweep.speed import Measured
 from sweep.transfer.cost import WORKER_BYTES, peak_bytes

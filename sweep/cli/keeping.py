@@ -14,7 +14,8 @@ from db import merge as merging
 from db.engine import storage_errors
 from db.verify import verify as look
 from db.workspace import Workspace, open_workspace
-from sweep.cli.wording import amount_of_bytes, printable
+from sweep.amounts import amount_of_bytes
+from sweep.cli.wording import printable
 from sweep.errors import InputError, StorageError
 
 MOST_FAULTS = 50

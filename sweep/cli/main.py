@@ -186,12 +186,17 @@ def priority(
 @app.command()
 def gallery(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="The port on 127.0.0.1.")] = 8501,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8501,
+    host: Annotated[str, typer.Option(help="The address to listen on; one that others reach needs a token.")] = "127.0.0.1",
+    new_token: Annotated[bool, typer.Option("--new-token", help="Make a token that visitors need; the printed address has it.")] = False,
 ) -> None:
-    """Serve the gallery on 127.0.0.1."""
+    """Serve the gallery on 127.0.0.1. Visitors need the token in STYLESWEEP_TOKEN, where that is set."""
+    from gallery.guard import chosen_access
+
+    access = chosen_access(host, new_token=new_token)
     from gallery.server import serve
 
-    serve(workspace, port)
+    serve(workspace, port, access)
 
 
 @app.command()
@@ -206,12 +211,17 @@ def export(
         str, typer.Option("--preset", help="`archive`: everything. `share`: without the inputs. `table`: no pictures.")
     ] = "archive",
     opaque: Annotated[bool, typer.Option("--opaque", help="Leave pictures of transparent photographs opaque.")] = False,
+    runs: Annotated[str, typer.Option("--runs", metavar="KEY,...", help="Just these runs, in this order: keys or their beginnings.")] = "",
+    form: Annotated[str, typer.Option("--form", help="`png`: as it was made. `jpeg`, `webp`: smaller.")] = "png",
+    reviews: Annotated[bool, typer.Option("--reviews/--no-reviews", help="With your stars, flags and tags.")] = True,
 ) -> None:
     """Write the best pictures with their recipes, a table and a contact sheet."""
     from sweep.cli import taking
 
-    selection = taking.Selection(sweep=sweep, top=top, per_pair=per_pair, by=by)
-    raise typer.Exit(taking.export(selection, out, workspace, preset, alpha=not opaque))
+    named = tuple(key.strip() for key in runs.split(",") if key.strip())
+    selection = taking.Selection(sweep=sweep, top=top, per_pair=per_pair, by=by, runs=named)
+    bundle = taking.Bundle(preset=preset, form=form, alpha=not opaque, reviews=reviews)
+    raise typer.Exit(taking.export(selection, out, workspace, bundle))
 
 
 @app.command()

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from db import calibration, queries
 from db.workspace import Workspace, open_workspace
+from sweep.amounts import amount_of_bytes, amount_of_time
 from sweep.cli.outline import outline
-from sweep.cli.wording import amount_of_bytes, amount_of_time, say
+from sweep.cli.wording import say
 from sweep.combination import Settings
 from sweep.errors import InputError
 from sweep.inputs import InputFile, inspect_inputs

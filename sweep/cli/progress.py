@@ -16,10 +16,11 @@ from db import queries
 from db.store import ClaimedRun
 from db.workspace import Workspace
 from sweep import events
-from sweep.cli.standing import FromOutside, Standing
+from sweep.amounts import amount_of_time
 from sweep.cli.tally import Tally
-from sweep.cli.wording import amount_of_time, printable
+from sweep.cli.wording import printable
 from sweep.plan import Plan
+from sweep.standing import FromOutside, Standing
 
 FOLLOW_SECONDS = 1.0
 LOG_SECONDS = 60.0

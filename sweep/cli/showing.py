@@ -18,8 +18,9 @@ from db.models import RUN_STATES, Combination, Run, Sweep
 from db.queries import PARAMETERS, Result
 from db.store import Store
 from db.workspace import Workspace, open_workspace
-from sweep.cli.standing import FromOutside, Standing
-from sweep.cli.wording import amount_of_bytes, amount_of_time, plain
+from sweep.amounts import amount_of_bytes, amount_of_time
+from sweep.cli.wording import plain
+from sweep.standing import FromOutside, Standing
 from sweep.transfer.yardstick_names import protocols_of
 
 BEST_PER_PAIR = 6

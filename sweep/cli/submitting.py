@@ -14,8 +14,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from sweep.amounts import amount_of_bytes
 from sweep.cli.progress import Line
-from sweep.cli.wording import amount_of_bytes, printable, say
+from sweep.cli.wording import printable, say
 from sweep.errors import InputError, Interrupted, SurroundingsError, WorkspaceBusy
 from sweep.inputs import inspect_inputs
 from sweep.jobs import Job, JobServer

@@ -8,19 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from sqlalchemy import Connection
 
 from db import queries
 from db.artifacts import storage_error, write_durably
-from db.models import Sweep
+from db.models import Run, Sweep
+from db.review_operations import default_person
 from db.workspace import Workspace, open_workspace
 from gallery.export.best import select_best
-from gallery.export.bundle import PRESETS, export_results
+from gallery.export.bundle import PRESETS, ExportOptions, export_results
+from gallery.export.forms import FORMS
 from gallery.export.reading import read_recipe
 from gallery.export.recipe import recipe_of
 from gallery.export.sheet import sweep_sheet
 from gallery.export.spec import rerun_spec
+from sweep.amounts import amount_of_bytes
 from sweep.cli import running
-from sweep.cli.wording import amount_of_bytes, say
+from sweep.cli.wording import say
 from sweep.combination import RunSettings
 from sweep.errors import InputError, StylesweepError
 from sweep.styles import CONTENT
@@ -31,12 +35,13 @@ MOST_FILES = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """Which results of a sweep to take."""
+    """Which results of a sweep to take. runs: by run key or its beginning, in that order, instead of the best."""
 
     sweep: str
     top: int | None
     per_pair: int | None
     by: str
+    runs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,21 +54,52 @@ class RerunOptions:
     inputs: Path | None
 
 
-def export(selection: Selection, out: Path, folder: Path, preset: str, *, alpha: bool = True) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """What goes out with them, and how. reviews: with what this user said of them."""
+
+    preset: str = "archive"
+    form: str = "png"
+    alpha: bool = True
+    reviews: bool = True
+
+    def options(self, by: str, order: str) -> ExportOptions:
+        """As the builder takes them. Raises InputError: a name is not known."""
+        if self.preset not in PRESETS:
+            raise InputError(f"--preset {self.preset!r} is not known; choose one of {', '.join(PRESETS)}.")
+        if self.form not in FORMS:
+            raise InputError(f"--form {self.form!r} is not known; choose one of {', '.join(FORMS)}.")
+        person = default_person() if self.reviews else None
+        return replace(PRESETS[self.preset], by=by, alpha=self.alpha, form=self.form, person=person, order=order)
+
+
+def export(selection: Selection, out: Path, folder: Path, bundle: Bundle) -> int:
     """`stylesweep export`; 1 if some pictures could not be exported."""
-    if selection.top and selection.per_pair:
-        raise InputError("--top and --per-pair exclude each other; give one of them.")
-    if preset not in PRESETS:
-        raise InputError(f"--preset {preset!r} is not known; choose one of {', '.join(PRESETS)}.")
+    if sum(map(bool, (selection.top, selection.per_pair, selection.runs))) > 1:
+        raise InputError("--top, --per-pair and --runs exclude each other; give one of them.")
+    options = bundle.options(selection.by, "in the order they were named in" if selection.runs else "")
     workspace = open_workspace(folder, create=False)
     with workspace.reader().connect() as connection:
         queries.sweep_named(connection, selection.sweep)
-        best = select_best(connection, selection.sweep, selection.top, selection.per_pair, selection.by)
-    report = export_results(workspace, best, out, replace(PRESETS[preset], by=selection.by, alpha=alpha))
+        if selection.runs:
+            best = _named(connection, selection)
+        else:
+            best = select_best(connection, selection.sweep, selection.top, selection.per_pair, selection.by)
+    report = export_results(workspace, best, out, options)
     print(f"{report.images} pictures, {amount_of_bytes(report.bytes)}: {report.out}")
     for problem in report.problems:
         say(f"left out: {problem}")
     return 1 if report.problems else 0
+
+
+def _named(connection: Connection, selection: Selection) -> list[queries.Result]:
+    """The runs of --runs, each once, as the sweep's own combination of it where it has one."""
+    found: dict[str, queries.Result] = {}
+    for text in selection.runs:
+        first = queries.find_result(connection, text)
+        ours = queries.results(connection, Run.run_key == first.run_key, Sweep.name == selection.sweep, limit=1)
+        found.setdefault(first.run_key, (ours or [first])[0])
+    return list(found.values())
 
 
 def sheet(sweep: str, out: Path, folder: Path, axes: tuple[str | None, str | None] = (None, None)) -> None:

@@ -7,8 +7,8 @@ from db.models import SETTLED
 from db.store import ClaimedRun
 from db.workspace import Workspace
 from sweep import events
-from sweep.cli.standing import Standing, Window, part_done
 from sweep.plan import Plan
+from sweep.standing import Standing, Window, part_done
 
 LOOK_SECONDS = 5.0
 """How often the database is asked what was spent, and whether sweeps came or changed."""

@@ -1,22 +1,13 @@
 """The gallery as a person meets it: a real server, a real browser."""
 
-import contextlib
 import re
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from browsing import images_are_whole, opened, served
 from factories import curve, finished_event, snapshot_event
-from gallery_factories import HOSTILE, wide_workspace
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, expect, sync_playwright
+from gallery_factories import HOSTILE
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
 
 from db import queries
@@ -26,132 +17,11 @@ from db.store import Store
 from db.workspace import Workspace
 
 pytestmark = pytest.mark.browser
-SERVE = "import sys; from pathlib import Path; from gallery.server import serve; serve(Path(sys.argv[1]), int(sys.argv[2]))"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextlib.contextmanager
-def served(folder: Path, cwd: Path) -> Iterator[str]:
-    """The launcher as a process of its own, from a directory that knows nothing of the gallery's settings."""
-    port = free_port()
-    root = Path(__file__).parents[2]
-    environment = {"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin", "HOME": str(cwd)}
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(folder), str(port)], cwd=cwd, env=environment,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    ) as process:  # fmt: skip
-        try:
-            wait_until_healthy(port, process)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.send_signal(signal.SIGINT)
-            output, _ = process.communicate(timeout=20)
-        lines = [line for line in output.splitlines() if line.strip()]
-        assert process.returncode == 0
-        assert lines == [f"The gallery is at http://127.0.0.1:{port} (Ctrl-C ends it)."]
-
-
-def wait_until_healthy(port: int, process: "subprocess.Popen[str]") -> None:
-    deadline = time.monotonic() + 40
-    while time.monotonic() < deadline:
-        assert process.poll() is None, process.communicate()[0]
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2):
-            return
-        time.sleep(0.1)
-    raise AssertionError("the gallery did not start within 40 s")
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return wide_workspace(tmp_path_factory.mktemp("wide"), amount=120)
-
-
-@pytest.fixture(scope="module")
-def gallery(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with served(workspace.folder, tmp_path_factory.mktemp("elsewhere")) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    assert chromium is not None, "tests/browser need Debian's chromium: apt-get install --no-install-recommends chromium fonts-dejavu-core"
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        yield launched
-        launched.close()
-
-
-@dataclass
-class Watched:
-    """A page with everything it asked for and everything it complained of."""
-
-    page: Page
-    requests: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-
-    def watch(self) -> "Watched":
-        self.page.on("request", self.asked)
-        self.page.on("response", self.answered)
-        self.page.on("console", self.said)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        return self
-
-    def asked(self, request: Request) -> None:
-        self.requests.append(request.url)
-
-    def answered(self, response: Response) -> None:
-        # Streamlit looks for itself below the page's own path first; those two answers are its way to find out.
-        if response.status >= 400 and not re.search(r"/(gallery|run)/_stcore/(health|host-config)$", response.url):
-            self.complaints.append(f"{response.status} {response.url}")
-
-    def said(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:  # `answered` has the address
-            self.complaints.append(message.text)
-
-
-@contextlib.contextmanager
-def opened(browser: Browser, url: str, **options: object) -> Iterator[Page]:
-    """A fresh visitor; on leaving, nothing went wrong and nothing left the machine."""
-    context: BrowserContext = browser.new_context(viewport={"width": 1280, "height": 900}, **options)  # type: ignore[arg-type]
-    watched = Watched(context.new_page()).watch()
-    watched.page.goto(url)
-    yield watched.page
-    origin = re.match(r"http://[^/]+", url)
-    assert origin is not None
-    strangers = [one for one in watched.requests if not one.startswith((origin[0], "data:", "blob:"))]
-    context.close()
-    assert strangers == []
-    assert [one for one in watched.requests if one.startswith(f"{origin[0]}/media/")] == []  # Streamlit's store of pictures in memory
-    assert watched.complaints == []
 
 
 def tiles(page: Page) -> list[str]:
     page.wait_for_selector("a.tile")
     return page.locator(".grid li").evaluate_all("all => all.map(one => one.dataset.id)")  # type: ignore[no-any-return]
-
-
-def images_are_whole(page: Page) -> int:
-    """Scrolls through the page, then checks that every picture is there and described; returns how many there are."""
-    for step in range(12):
-        page.mouse.wheel(0, 700)
-        page.wait_for_timeout(30 if step else 60)
-    page.wait_for_function(
-        "() => { const all = []; const walk = (root) => root.querySelectorAll('*').forEach((one) => {"
-        " if (one.tagName === 'IMG') all.push(one); if (one.shadowRoot) walk(one.shadowRoot) });"
-        " walk(document); window.pictures = all;"
-        " return all.length && all.every((one) => one.complete && one.naturalWidth > 0) }"
-    )
-    facts = page.evaluate("() => window.pictures.map((one) => [one.alt, one.src, one.clientWidth])")
-    assert all(alt for alt, _, _ in facts), facts
-    assert all("/app/static/" in source for _, source, _ in facts), facts
-    assert all(width > 0 for _, _, width in facts), facts
-    return len(facts)
 
 
 def test_from_the_sweeps_to_a_run_and_on(browser: Browser, gallery: str) -> None:
@@ -225,7 +95,6 @@ def test_the_keyboard_alone_finds_and_opens_a_tile(browser: Browser, gallery: st
         page.keyboard.press("Enter")
         page.wait_for_url(re.compile(rf"/run\?id={keys[1 + columns]}"))
         page.get_by_text("Attempts").wait_for()
-        page.locator('.stApp[data-test-script-state="notRunning"]').wait_for()  # a key that is pressed during a run may be lost
         page.keyboard.press("ArrowRight")
         page.wait_for_url(re.compile(rf"/run\?id={keys[2 + columns]}"))
 

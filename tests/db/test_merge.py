@@ -368,6 +368,24 @@ def test_what_cannot_be_merged_is_refused_with_a_sentence_and_changes_nothing(tm
     assert dump(ours) == before
 
 
+def test_signatures_of_pictures_come_along_and_fill_in_where_ours_has_none(tmp_path: Path) -> None:
+    theirs = made_up_workspace(tmp_path / "theirs", betas=1)
+    shutil.copytree(theirs.folder, tmp_path / "old")
+    old, ours = open_workspace(tmp_path / "old", create=False), open_workspace(tmp_path / "ours", create=True)
+    with closing(sqlite3.connect(theirs.folder / "sweeps.db")) as plain, plain:
+        plain.execute("UPDATE image SET signature = CAST(sha256 AS BLOB) WHERE sha256 > '8'")
+    signatures = "SELECT sha256, signature FROM image ORDER BY 1"
+    known = rows(theirs, signatures)
+    assert 0 < sum(signature is not None for _, signature in known) < len(known)
+    for workspace in (old, ours):
+        merge(workspace, theirs.folder)
+        assert rows(workspace, signatures) == known
+    with closing(sqlite3.connect(theirs.folder / "sweeps.db")) as plain, plain:
+        plain.execute("UPDATE image SET signature = NULL")
+    merge(ours, theirs.folder)
+    assert rows(ours, signatures) == known
+
+
 @pytest.mark.parametrize("damage", ["missing", "other bytes"])
 def test_a_damaged_picture_over_there_is_told_and_no_row_comes(tmp_path: Path, damage: str) -> None:
     theirs = made_up_workspace(tmp_path / "theirs", betas=1)

@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from db import queries, steering
 from db.checkpoints import state_of
 from db.drivers import become_driver, heartbeat, resign
-from db.models import Attempt, Combination, LossPoint, Run, Snapshot, Sweep
+from db.models import Attempt, Combination, Image, LossPoint, Run, Snapshot, Sweep
 from db.setbacks import MAX_LOST, MAX_WORKER_KILLS
 from db.store import ClaimedRun, Store
 from db.sweeps import SweepRecord, record_inputs, record_sweep
@@ -55,7 +55,13 @@ def started(run: ClaimedRun) -> events.Started:
 
 def diverged(run: ClaimedRun, seed: int = 0) -> events.Diverged:
     picture = events.PictureFile(
-        data=picture_bytes(seed), format="png", width=96, height=64, mean_colour="#000000", thumbnail=picture_bytes(seed, form="WEBP")
+        data=picture_bytes(seed),
+        format="png",
+        width=96,
+        height=64,
+        mean_colour="#000000",
+        thumbnail=picture_bytes(seed, form="WEBP"),
+        signature=b"1far" + bytes([seed]),
     )
     return events.Diverged(run_key=run.run_key, attempt=run.attempt, step=7, picture=picture, seconds=1.5, peak_memory=10)
 
@@ -488,7 +494,9 @@ def test_a_new_attempt_begins_with_an_empty_curve_and_no_snapshot(tmp_path: Path
     store.diverged(owner, diverged(run), curve(1, 9))
     with store.engine.connect() as connection:
         assert len(queries.loss_curve(connection, run.run_key)) == 9
-        assert [step for step, _, _ in queries.snapshots(connection, run.run_key)] == [7]
+        snapshots = queries.snapshots(connection, run.run_key)
+        assert [step for step, _, _ in snapshots] == [7]
+        assert connection.execute(select(Image.signature).where(Image.sha256 == snapshots[0][1])).scalar() == b"1far\0"
     store.retry([run.run_id])
     row = run_row(store, run.run_key)
     assert (row.error, row.steps, row.seconds, row.finished_at) == (None, None, None, None)

@@ -2,14 +2,37 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.browse import NUMBERS, SORTS, Choice, Range, View
 from db.models import RUN_STATES
-from db.queries import PARAMETERS, RECIPES_OWN
-from gallery.filters import PER_PAGE, FilterSpec, canonical_choices, read_choice, token
+from db.queries import PARAMETERS, RECIPES_OWN, YARDSTICKS
+from gallery.filters import LAYOUTS, PER_PAGE, FilterSpec, canonical_choices, canonical_ranges, read_choice, token
+from gallery.view import FLAGS, NUMBERS, SORTS, SWEEP, Choice, Range, View
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=30)
 floats = st.floats(allow_nan=False, allow_infinity=False).map(lambda value: value + 0.0)
 integers = st.integers(-(2**63) + 1, 2**63 - 1)
+
+
+OTHER_KEYS = [
+    "sweep",
+    "state",
+    "sort",
+    "p",
+    "n",
+    "id",
+    "flag",
+    "stars",
+    "tag",
+    "q",
+    "by",
+    "within",
+    "group",
+    "collapse",
+    "asof",
+    "view",
+    "x",
+    "zv",
+]
+ranges = st.tuples(floats, floats).map(lambda ends: Range(low=min(ends), high=max(ends)))
 
 
 def values_of(name: str) -> st.SearchStrategy[Choice]:
@@ -19,7 +42,6 @@ def values_of(name: str) -> st.SearchStrategy[Choice]:
         several = st.one_of(several, several.map(lambda values: (None, *values)))
     if name not in NUMBERS:
         return several
-    ranges = st.tuples(floats, floats).map(lambda ends: Range(low=min(ends), high=max(ends)))
     return st.one_of(several, ranges)
 
 
@@ -30,8 +52,23 @@ specs = st.builds(
         sweeps=st.lists(texts, max_size=3, unique=True).map(tuple),
         choices=st.fixed_dictionaries({name: values_of(name) for name in PARAMETERS}).map(canonical_choices),
         states=st.sets(st.sampled_from(RUN_STATES)).map(lambda states: tuple(one for one in RUN_STATES if one in states)),
+        yardsticks=st.fixed_dictionaries({}, optional={name: ranges for name in YARDSTICKS}).map(canonical_ranges),
+        flags=st.sets(st.sampled_from(FLAGS)).map(lambda flags: tuple(one for one in FLAGS if one in flags)),
+        stars=st.none() | ranges,
+        tags=st.lists(texts, max_size=3, unique=True).map(tuple),
+        text=st.just("") | texts,
+        by=st.just("") | texts,
         sort=st.sampled_from(SORTS),
+        within=st.booleans(),
+        group=st.sampled_from(["", SWEEP, *PARAMETERS]),
+        collapse=st.booleans(),
     ),
+    layout=st.sampled_from(LAYOUTS),
+    x=st.sampled_from(["", *PARAMETERS]),
+    y=st.sampled_from(["", *PARAMETERS]),
+    z=st.sampled_from(["", *PARAMETERS]),
+    z_value=st.just("") | texts,
+    asof=st.none() | st.integers(0, 2**62),
     page=st.integers(1, 1_000_000),
     per_page=st.sampled_from(PER_PAGE),
 )
@@ -42,9 +79,7 @@ def test_a_view_comes_back_from_its_url(spec: FilterSpec) -> None:
     assert FilterSpec.from_params(spec.to_params()) == spec
 
 
-@given(
-    st.dictionaries(st.sampled_from([*PARAMETERS, "sweep", "state", "sort", "p", "n", "id"]), st.lists(st.text(max_size=30), max_size=4))
-)
+@given(st.dictionaries(st.sampled_from([*PARAMETERS, *YARDSTICKS, *OTHER_KEYS]), st.lists(st.text(max_size=30), max_size=4)))
 def test_any_url_gives_a_view_whose_own_url_gives_it_again(params: dict[str, list[str]]) -> None:
     spec = FilterSpec.from_params(params)
     assert spec.page >= 1

@@ -1,7 +1,6 @@
 """Every page, run by Streamlit's own test harness; what a browser adds is in tests/browser."""
 
 import contextlib
-import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 import streamlit as st
 from factories import curve, finished_event, made_up_workspace, snapshot_event
 from gallery_factories import HOSTILE, Point, add_sweep, look_at
+from page_harness import component, page, words
 from sqlalchemy import text
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block
@@ -18,38 +18,12 @@ from streamlit.testing.v1.element_tree import Block
 import db.engine
 import gallery.reading
 from db import queries
-from db.browse import View
 from db.drivers import become_driver, resign
 from db.housekeeping import archive
 from db.store import Store
 from db.workspace import Workspace, open_workspace
 
-APP = Path(__file__).parents[2] / "gallery" / "app.py"
-PAGES = ("sweeps", "gallery", "run")
-
-
-def page(name: str, **params: str | list[str]) -> AppTest:
-    at = AppTest.from_file(str(APP), default_timeout=30)
-    at.switch_page(f"app_pages/{name}.py")
-    for key, value in params.items():
-        at.query_params[key] = value
-    at.run()
-    assert not at.exception, at.exception
-    return at
-
-
-def words(at: AppTest) -> str:
-    """Everything that Streamlit's own elements say."""
-    kinds = (at.title, at.header, at.subheader, at.markdown, at.caption, at.code, at.info, at.warning, at.error)
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
-
-
-def component(at: AppTest, key: str) -> dict[str, Any]:
-    """What a component of ours was handed."""
-    for element in at.get("bidi_component"):
-        if element.proto.id.endswith(f"-{key}"):
-            return dict(json.loads(element.proto.json))
-    raise AssertionError(f"no component {key} among {[element.proto.id for element in at.get('bidi_component')]}")
+PAGES = ("sweeps", "gallery", "live", "export", "run")
 
 
 def run_in_state(workspace: Workspace, state: str) -> str:
@@ -60,7 +34,7 @@ def run_in_state(workspace: Workspace, state: str) -> str:
 # --- nothing there, or not to be read ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", PAGES[:2])
+@pytest.mark.parametrize("name", PAGES[:4])
 def test_without_a_workspace_a_page_says_what_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     look_at(tmp_path / "none", monkeypatch)
     at = page(name)
@@ -70,7 +44,7 @@ def test_without_a_workspace_a_page_says_what_to_type(tmp_path: Path, monkeypatc
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.parametrize("name", PAGES[:2])
+@pytest.mark.parametrize("name", PAGES[:4])
 def test_an_empty_workspace_says_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     open_workspace(tmp_path, create=True)
     look_at(tmp_path, monkeypatch)
@@ -199,7 +173,7 @@ def test_a_click_on_a_filter_narrows_the_grid_and_goes_to_the_first_page(opened:
     at = page("gallery", sweep="wide", p="2")
     assert at.session_state["page"] == 2
     before = component(at, "grid")["items"]
-    at.get("button_group")[0].set_value(["cat.png"]).run()
+    next(group for group in at.get("button_group") if group.label == "Content").set_value(["cat.png"]).run()
     assert not at.exception
     assert at.query_params["content"] == "cat.png"
     assert "p" not in at.query_params
@@ -336,13 +310,14 @@ def test_a_run_shows_its_picture_by_url_with_content_and_style(opened: Workspace
     at = page("run", id=key)
     with opened.reader().connect() as connection:
         result = queries.find_result(connection, key)
-    shown = component(at, "pictures")
-    assert shown["main"]["src"] == f"/app/static/f/{result.image}.png"
-    assert [one["src"] for one in shown["side"]] == [
+    shown = component(at, "viewer")
+    assert shown["shown"]["src"] == f"/app/static/f/{result.image}.png"
+    assert [one["full"] for one in shown["inputs"]] == [
         f"/app/static/f/{result.content_sha256}.png",
         f"/app/static/f/{result.style_sha256}.png",
     ]
-    assert all(one["alt"] for one in [shown["main"], *shown["side"]])
+    assert all(one["src"].startswith("/app/static/t/") for one in shown["inputs"])
+    assert all(one["alt"] for one in [shown["shown"], *shown["inputs"]])
     assert at.get("vega_lite_chart") or at.get("arrow_vega_lite_chart")
     assert "unweighted" in words(at)
     assert f"stylesweep rerun {key}" in words(at)
@@ -400,7 +375,7 @@ def test_a_failed_run_shows_its_traceback_and_how_to_retry(opened: Workspace) ->
 
 
 def test_a_diverged_run_shows_the_last_picture_that_was_kept(opened: Workspace) -> None:
-    shown = component(page("run", id=run_in_state(opened, "diverged")), "pictures")["main"]
+    shown = component(page("run", id=run_in_state(opened, "diverged")), "viewer")["shown"]
     assert shown["src"].startswith("/app/static/f/")
     assert shown["caption"] == "The last picture kept, at step 7"
 
@@ -415,16 +390,15 @@ def test_snapshots_stand_in_a_row_by_step_each_with_its_own_picture(tmp_path: Pa
     (run,) = store.claim(owner, 1)
     for step, seed in ((100, 7), (1, 8), (10, 8)):  # told in any order; two steps with one picture
         assert store.snapshot(owner, snapshot_event(run, step, seed))
-    with pytest.raises(AssertionError, match="no component"):
-        component(page("run", id=run_in_state(workspace, "done")), "filmstrip")
+    assert component(page("run", id=run_in_state(workspace, "done")), "viewer")["film"] == []
     for _ in ("running", "done"):
         at = page("run", id=key)
-        frames = component(at, "filmstrip")["items"]
+        frames = component(at, "viewer")["film"]
         assert [frame["caption"] for frame in frames] == ["step 1", "step 10", "step 100"]
         assert [frame["alt"].rpartition(", ")[2] for frame in frames] == ["after step 1", "after step 10", "after step 100"]
         with workspace.reader().connect() as connection:
             kept = queries.snapshots(connection, key)
-        assert [frame["href"] for frame in frames] == [f"/app/static/f/{image}.png" for _, image, _ in kept]
+        assert [frame["full"] for frame in frames] == [f"/app/static/f/{image}.png" for _, image, _ in kept]
         assert [frame["src"] for frame in frames] == [f"/app/static/t/{thumbnail}.webp" for _, _, thumbnail in kept]
         store.finished(owner, finished_event(run, 99), curve(99))
     resign(store.engine, owner)
@@ -453,12 +427,11 @@ def test_a_run_tells_the_numbers_that_were_given_and_no_others(tmp_path: Path, m
 def test_the_way_on_follows_the_view_that_the_run_was_opened_from(opened: Workspace) -> None:
     view = {"sweep": "wide", "content": "cat.png", "sort": "style_gained"}
     keys = [item["id"] for item in component(page("gallery", **view), "grid")["items"]]
-    at = page("run", id=keys[1], **view)
-    assert any(caption.value.startswith("2 of ") for caption in at.caption)
-    next(button for button in at.button if button.label == "Next").click().run()
-    assert not at.exception
-    assert at.query_params["id"] == keys[2]
-    assert at.query_params["sort"] == "style_gained"
+    shown = component(page("run", id=keys[1], **view), "viewer")
+    assert (shown["first"], shown["place"]) == (0, 1)
+    assert [item["id"] for item in shown["items"]] == keys[:26]
+    assert shown["total"] > 26
+    assert shown["grid"] == "gallery?sweep=wide&content=cat.png&sort=style_gained"
 
 
 def test_combinations_that_share_a_run_are_listed(opened: Workspace) -> None:
@@ -486,17 +459,15 @@ def test_a_run_that_is_not_there_is_said_calmly(opened: Workspace, wanted: str) 
 
 
 def test_the_yaml_of_a_run_plans_exactly_that_run(opened: Workspace) -> None:
-    from gallery.filters import FilterSpec
-    from gallery.run_view import read_run, recipe_yaml
     from sweep.combination import run_key
     from sweep.spec import parse_spec
     from sweep.yaml_file import read_yaml
 
-    with opened.reader().connect() as connection:
-        run = read_run(connection, run_in_state(opened, "done"), FilterSpec(view=View()))
+    key = run_in_state(opened, "done")
+    (text,) = [code.value for code in page("run", id=key).code if code.language == "yaml"]
     path = opened.folder / "again.yaml"
-    path.write_text(recipe_yaml(run))
+    path.write_text(text)
     spec = parse_spec(read_yaml(path), path)
     hashes = {picture: picture.stem for picture in spec.picture_paths()}
     (combination,) = spec.combinations(hashes, dict.fromkeys(spec.network_files(), "test"))
-    assert run_key(combination.combination.run_settings()) == run.result.run_key
+    assert run_key(combination.combination.run_settings()) == key

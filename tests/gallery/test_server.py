@@ -55,8 +55,8 @@ def test_neither_torch_nor_ray_is_imported_by_the_gallery() -> None:
     pages = [str(path) for path in sorted((Path(__file__).parents[2] / "gallery" / "app_pages").glob("*.py"))]
     script = (
         "import sys, ast\n"
-        "import gallery.server, gallery.run_view, gallery.sidebar, gallery.cached, gallery.charts, gallery.links\n"
-        "import gallery.components.grid, gallery.components.sweep_list, gallery.components.pictures, gallery.components.facts\n"
+        "import gallery.server, gallery.run_view, gallery.sidebar, gallery.opened, gallery.charts, gallery.links\n"
+        "import gallery.components.grid, gallery.components.sweep_list, gallery.components.viewer, gallery.components.facts\n"
         f"for path in {pages!r}:\n"
         "    for node in ast.walk(ast.parse(open(path).read())):\n"
         "        if isinstance(node, ast.ImportFrom): __import__(node.module)\n"

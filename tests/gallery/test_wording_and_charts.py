@@ -71,4 +71,4 @@ def test_the_chart_is_valid_and_names_unweighted_losses_alone(points: list[dict[
 
 
 def test_a_page_without_pictures_has_frames_all_the_same() -> None:
-    assert frame_ratio([]) == 1.5
+    assert frame_ratio(()) == 1.5

@@ -13,8 +13,7 @@ from db import queries
 from db.workspace import Workspace, open_workspace
 from gallery.export.reading import read_recipe
 from gallery.export.recipe import combination_of, pictures_of
-from gallery.filters import FilterSpec
-from gallery.run_view import input_pictures, read_run, recipe_yaml
+from gallery.run_pictures import input_pictures, pictured, recipe_yaml
 from sweep.cli import planning, running, taking
 from sweep.combination import run_key
 from sweep.spec import load_spec
@@ -56,7 +55,7 @@ def folder(photograph: np.ndarray, painting: np.ndarray, tmp_path_factory: pytes
     (folder / "s.yaml").write_text(FILE)
     assert run(folder / "s.yaml", folder / "w") == 0
     selection = taking.Selection(sweep="regions", top=4, per_pair=None, by="balance")
-    assert taking.export(selection, folder / "out", folder / "w", "archive") == 0
+    assert taking.export(selection, folder / "out", folder / "w", taking.Bundle()) == 0
     return folder
 
 
@@ -157,7 +156,7 @@ def test_the_gallery_shows_each_mask_before_the_styles_that_go_there(folder: Pat
     row = exported(folder)[0]
     name = row["content"].removesuffix(".png")
     with workspace.reader().connect() as connection:
-        view = read_run(connection, row["run_key"], FilterSpec())
+        view = pictured(connection, queries.find_result(connection, row["run_key"]))
     shown = input_pictures(view)
     assert all(one.src for one in shown)
     assert shown[0].caption == f"Content: {name}.png"
@@ -171,7 +170,7 @@ def test_the_gallery_shows_each_mask_before_the_styles_that_go_there(folder: Pat
 def test_the_gallerys_yaml_is_the_same_run_beside_the_workspaces_pictures(folder: Path, workspace: Workspace) -> None:
     row = exported(folder)[0]
     with workspace.reader().connect() as connection:
-        text = recipe_yaml(read_run(connection, row["run_key"], FilterSpec()))
+        text = recipe_yaml(pictured(connection, queries.find_result(connection, row["run_key"])))
     (folder / "w/again.yaml").write_text(text)
     assert len(load_spec(folder / "w/again.yaml").picture_paths()) == 5 - 1 * (row["content"] == "dog.png")
     planned = planning.plan_in(planning.prepare(folder / "w/again.yaml"), None).planned

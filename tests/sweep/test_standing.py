@@ -16,10 +16,10 @@ from db import drivers, watching
 from db.models import SETTLED, Attempt, Sweep
 from db.store import ClaimedRun, Store
 from db.workspace import Workspace
-from sweep import events
-from sweep.cli import progress, showing, standing, tally
-from sweep.cli.standing import FromOutside, Standing, Window, part_done
+from sweep import events, standing
+from sweep.cli import progress, showing, tally
 from sweep.combination import RunSettings
+from sweep.standing import FromOutside, Standing, Window, part_done
 from sweep.transfer.cost import work
 from sweep.transfer.recipe import Recipe
 

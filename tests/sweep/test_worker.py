@@ -15,6 +15,7 @@ from sweep.combination import LayerSet
 from sweep.errors import StorageError
 from sweep.events import Event, Failed, Finished, Progress, Started
 from sweep.request import Inputs, RunRequest
+from sweep.transfer.signatures import signature
 from sweep.transfer.weights import Weights
 from sweep.transfer.yardstick_names import ALL_NAMES
 
@@ -58,6 +59,7 @@ def test_a_run_tells_of_its_start_its_curve_in_step_order_and_its_end(held: Inpu
     assert steps == sorted(set(steps))
     end = finished(events)
     assert steps[-1] == end.steps
+    assert end.picture.signature == signature(pixels_of(end))
     assert {(event.run_key, event.attempt) for event in events} == {(request.run_key, 1)}
     assert 0 < end.optimise_seconds <= end.seconds
 

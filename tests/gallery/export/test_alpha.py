@@ -136,7 +136,7 @@ def test_exiftool_calls_it_rgb_with_alpha_and_finds_nothing_wrong(exported: dict
 
 def test_opaque_is_a_choice(cut: Workspace, made: dict[str, Result], tmp_path: Path) -> None:
     selection = taking.Selection(sweep="cut", top=None, per_pair=None, by="balance")
-    assert taking.export(selection, tmp_path / "out", cut.folder, "share", alpha=False) == 0
+    assert taking.export(selection, tmp_path / "out", cut.folder, taking.Bundle(preset="share", alpha=False)) == 0
     assert {pixels(path.read_bytes()).shape for path in (tmp_path / "out/images").iterdir()} == {(36, 48, 3)}
 
 

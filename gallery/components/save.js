@@ -1,0 +1,12 @@
+// data: {text, name}
+
+export default function (component) {
+  const { data, parentElement } = component
+  const root = parentElement.querySelector(".root")
+  const link = element("a", "tool", `Save as ${data.name}`)
+  link.href = URL.createObjectURL(new Blob([data.text], { type: "text/yaml;charset=utf-8" }))
+  link.download = data.name
+  if (root.before) URL.revokeObjectURL(root.before)
+  root.before = link.href
+  root.replaceChildren(link)
+}

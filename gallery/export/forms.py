@@ -1,0 +1,48 @@
+"""A result as the file that goes out: the stored PNG, or a smaller JPEG or WebP. Each carries its recipe, and what was said of it."""
+
+import io
+from collections.abc import Mapping
+
+from PIL import Image
+
+from db.reviews import Said
+from gallery.export.describe import parameters_line, with_recipe, xmp
+from gallery.export.pictures import on_white, with_transparency
+from gallery.export.recipe import KEYWORD, Recipe
+from sweep.combination import canonical_json
+
+FORMS: Mapping[str, str] = {
+    "png": "as it was made, every pixel",
+    "jpeg": "smaller, quality 95; transparent places white",
+    "webp": "smallest, quality 92",
+}
+"""What a picture may be written as."""
+SUFFIXES: Mapping[str, str] = {"png": "png", "jpeg": "jpg", "webp": "webp"}
+_EXIF_IFD, _DESCRIPTION, _SOFTWARE, _COMMENT = 0x8769, 0x010E, 0x0131, 0x9286
+_UNICODE = b"UNICODE\0"
+"""How an EXIF comment says that it is UTF-16."""
+
+
+def in_form(picture: bytes, form: str, recipe: Recipe, said: Said) -> bytes:
+    """A stored PNG with its recipe, in one of FORMS. As a PNG its pixels' bytes stay the same.
+
+    Raises:
+        ImageError: the bytes are no PNG, or a damaged one.
+        One of `gallery.export.pictures.UNREADABLE`: it cannot be decoded.
+    """
+    whole = with_recipe(picture, recipe, said)
+    if form == "png":
+        return whole
+    shown = with_transparency(whole)
+    exif = Image.Exif()
+    exif[_DESCRIPTION] = parameters_line(recipe)
+    exif[_SOFTWARE] = str(recipe["tool"])
+    exif.get_ifd(_EXIF_IFD)[_COMMENT] = _UNICODE + f"{KEYWORD}: {canonical_json(recipe)}".encode("utf-16-le")
+    buffer = io.BytesIO()
+    about = {"exif": exif.tobytes(), "xmp": xmp(recipe, said).encode()}
+    if form == "jpeg":
+        flat = on_white(shown).convert("RGB") if shown.mode == "RGBA" else shown
+        flat.save(buffer, "JPEG", quality=95, subsampling=0, optimize=True, **about)
+    else:
+        shown.save(buffer, "WEBP", quality=92, method=4, **about)
+    return buffer.getvalue()
