@@ -1,5 +1,6 @@
 """A sweep at work: counts, speed, pictures as they come, failures, and the buttons that steer it."""
 
+import time
 from collections.abc import Callable
 
 import streamlit as st
@@ -16,6 +17,8 @@ from gallery.watched import census_of, sweep_rows, watch
 from gallery.wording import counted, plain
 
 REFRESH_SECONDS = 2
+SAID_SECONDS = 60.0
+"""How long the answer to a button stands."""
 
 
 def page() -> None:
@@ -53,7 +56,6 @@ def choose(name: str, rows: list[SweepRow]) -> None:
 
 def _open(name: str) -> None:
     st.query_params.from_dict({"sweep": name})
-    st.session_state.pop("live-said", None)
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
@@ -68,7 +70,7 @@ def following(name: str) -> None:
             view = watch(workspace_folder(), row.id, row.created_at).look(connection, row, census_of(connection, row.id))
         driver_notice(view)
         buttons(view)
-        said()
+        said(name)
         opened = live(view, cancel_run, lambda: retry_alike(name))
         if opened is not None:
             st.switch_page("app_pages/run.py", query_params={"id": opened, "sweep": name})
@@ -100,17 +102,20 @@ def buttons(view: LiveView) -> None:
 def do(act: Callable[[str], str], what: str) -> None:
     """Do what a button asks, and keep the answer for the page."""
     try:
-        st.session_state["live-said"] = (True, act(what))
+        answer = (True, act(what))
     except Refused as error:
-        st.session_state["live-said"] = (False, str(error))
+        answer = (False, str(error))
+    st.session_state["live-said"] = (time.monotonic(), st.session_state.get("live-sweep"), *answer)
 
 
-def said() -> None:
-    """The answer to the last button; it stays until the next one."""
-    went_well, text = st.session_state.get("live-said", (True, ""))
-    if text and went_well:
+def said(name: str) -> None:
+    """The answer to the last button, where it was of this sweep and not long ago."""
+    at, sweep, went_well, text = st.session_state.get("live-said", (0.0, None, True, ""))
+    if sweep != name or time.monotonic() - at > SAID_SECONDS:
+        return
+    if went_well:
         st.caption(f":material/check: {plain(text)}")
-    elif text:
+    else:
         st.warning(plain(text))
 
 

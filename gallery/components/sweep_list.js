@@ -44,6 +44,10 @@ function card(item, tell) {
   archive.setAttribute("aria-label", `${item.archive} ${item.title}`)
   archive.onclick = () => tell(item.archive.toLowerCase(), item.id)
   foot.append(archive)
+  // The whole card opens the gallery; who comes by keyboard has the title.
+  entry.onclick = (event) => {
+    if (!event.target.closest("a, button") && !String(getSelection())) tell("gallery", item.id)
+  }
   entry.append(look, about, foot)
   return entry
 }
