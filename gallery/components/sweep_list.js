@@ -16,7 +16,7 @@ function card(item, tell) {
   title.href = item.links[0].href
   title.onclick = go("gallery")
   head.append(title, element("span", `state ${item.kind}`, item.state))
-  const bar = element("div", "bar")
+  const bar = element("div", "portions")
   bar.setAttribute("role", "img")
   bar.setAttribute("aria-label", item.counts)
   item.parts.forEach((one) => {
