@@ -18,7 +18,7 @@ def main(about: str | None) -> None:
     parser.add_argument("--runs", type=int, default=1_000, metavar="N", help="how many distinct runs it has")
     parser.add_argument("--quick", action="store_true", help="two small sizes, few turns")
     parser.add_argument("--json", action="store_true", help="a list of rows for machines instead of the table")
-    parser.add_argument("--parts", default="speed,counts,keys,soak", help="which, with commas between")
+    parser.add_argument("--parts", default="speed,growth,counts,keys,soak", help="which, with commas between")
     parser.add_argument("--sizes", help="how many runs, with commas between; 1000,10000,100000 unless told")
     parser.add_argument("--turns", type=int, help="how often what is timed is done; pages are loaded a fifth of that")
     parser.add_argument("--in", dest="folder", type=Path, metavar="DIR", help="make the workspaces here and keep them for the next time")
@@ -42,9 +42,9 @@ def write(folder: Path, runs: int) -> None:
 def measure(options: argparse.Namespace) -> None:
     """Run the parts that were asked for and print their rows."""
     from gallery_soak import soak
-    from gallery_speed import Part, Plan, benches, counts, keys, speed
+    from gallery_speed import Part, Plan, benches, counts, growth, keys, speed
 
-    parts: dict[str, Part] = {"speed": speed, "counts": counts, "keys": keys, "soak": soak}
+    parts: dict[str, Part] = {"speed": speed, "growth": growth, "counts": counts, "keys": keys, "soak": soak}
     plan = Plan(sizes=(1_000, 10_000, 100_000), turns=30, loads=6, flips=200, keys=200, soak_seconds=60.0)
     if options.quick:
         plan = Plan(sizes=(200, 1_000), turns=3, loads=1, flips=10, keys=20, soak_seconds=10.0)

@@ -90,6 +90,7 @@ def _watched(seconds: float, workspace: Path, gallery: Served, pages: tuple[Page
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={"PYTHONPATH": str(ROOT)}) as writer,
     ):
         seen = _browsed(seconds, still, moving)
+        still.wait_for_function(f"() => {PILL} !== ''", timeout=60_000)
         shown = ask(still, "deep('button').find((one) => / new results? /.test(one.innerText)).click()", NEW_THUMB)
         told, complained = writer.communicate(timeout=120)
     locked = len(re.findall(r"locked|Traceback", gallery.output.read_text() + complained)) + len(seen.errors)

@@ -67,7 +67,6 @@ def grid_url(gallery: Served, more: str = "") -> str:
 
 def speed(plan: Plan, at: Benches) -> Iterator[Row]:
     """Times at every size, each in turn with the blank page's."""
-    flips: dict[int, float] = {}
     for runs in plan.sizes:
         with served(GALLERY, at.workspace(runs), at.folder) as gallery:
             yield from _first(at, gallery, runs)
@@ -78,16 +77,33 @@ def speed(plan: Plan, at: Benches) -> Iterator[Row]:
             yield Row(f"{what}, p95", f"{runs:,} runs, {len(values)} times", p95, "ms", most=LIMITS[what].get(runs))
             if blanks:
                 yield Row(f"{what}, over the blank page's", f"{runs:,} runs, p50", p50 / statistics.median(blanks))
-        flips[runs] = points_of(told["page flip"][0])[0]
-    if len(flips) > 1:
-        sizes = sorted(flips)
-        yield Row("page flip, over that at the smallest size", f"{sizes[-1]:,} runs, p50", flips[sizes[-1]] / flips[sizes[0]], most=GROWTH)
 
 
 def points_of(values: list[float]) -> tuple[float, float]:
     """Median and 95th percentile."""
     ordered = sorted(values)
     return statistics.median(ordered), ordered[min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))]
+
+
+def growth(plan: Plan, at: Benches) -> Iterator[Row]:
+    """The largest size beside the smallest, in turn, so that both meet the same load."""
+    few, many = min(plan.sizes), max(plan.sizes)
+    ours: dict[str, list[list[float]]] = {"page flip": [[], []], "filter change": [[], []]}
+    with ExitStack() as stack:
+        pages = []
+        for runs in (few, many):
+            gallery = stack.enter_context(served(GALLERY, at.workspace(runs), at.folder))
+            pages.append(stack.enter_context(visitor(at.browser)))
+            loaded(pages[-1], grid_url(gallery), "painted(18)")
+        for turn in range(plan.turns):
+            for side, page in enumerate(pages):
+                ours["page flip"][side].append(ask(page, NEXT if turn % 20 < 10 else PREVIOUS, NEW_THUMB))
+        for turn in range(plan.turns + plan.turns % 2):
+            for side, page in enumerate(pages):
+                ours["filter change"][side].append(_filter(page, STYLES[turn // 2 % len(STYLES)]))
+    for what, (small, large) in ours.items():
+        ratio = statistics.median(large) / statistics.median(small)
+        yield Row(f"{what}, over that at {few:,} runs", f"{many:,} runs, {len(large)} in turn", ratio, most=GROWTH)
 
 
 def _first(at: Benches, gallery: Served, runs: int) -> Iterator[Row]:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, case, exists, func, select
 
 from db.models import Combination, Image, Review, ReviewTag, Run, Sweep
-from db.queries import PARAMETERS, Result, results
+from db.queries import PARAMETERS, Result, key_begins, results
 from sweep.transfer.yardstick_names import ALL_NAMES
 
 Rows = Sequence[Any]
@@ -141,8 +141,7 @@ def run_ids(connection: Connection, beginnings: Sequence[str]) -> dict[str, int]
     """Beginning of a run key -> the run's id, for those that name just one run ('r1-' may be left out)."""
     found = {}
     for text in beginnings:
-        wanted = text if text.startswith("r1-") else f"r1-{text}"
-        ids = connection.execute(select(Run.id).where(Run.run_key.startswith(wanted, autoescape=True)).limit(2)).scalars().all()
+        ids = connection.execute(select(Run.id).where(key_begins(text)).limit(2)).scalars().all()
         if len(ids) == 1:
             found[text] = ids[0]
     return found
@@ -150,9 +149,7 @@ def run_ids(connection: Connection, beginnings: Sequence[str]) -> dict[str, int]
 
 def keys_beginning(connection: Connection, beginning: str) -> list[int]:
     """The runs, of whatever sweep, whose key begins with these hex digits ('r1-' may be left out)."""
-    wanted = beginning if beginning.startswith("r1-") else f"r1-{beginning}"
-    # A range, for which the index of the keys serves: keys are made of 0-9 and a-f.
-    return list(connection.execute(select(Run.id).where(Run.run_key >= wanted, Run.run_key < f"{wanted}g")).scalars())
+    return list(connection.execute(select(Run.id).where(key_begins(beginning))).scalars())
 
 
 def by_combination(connection: Connection, combination_ids: Sequence[int]) -> list[Result]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Select, select
 
 from db.models import Combination, Run, Sweep
+from db.queries import key_begins
 
 _RERUN = re.compile(r"rerun-([0-9a-f]{8})(?:-[0-9]+)?(?: \([0-9]+\))?")
 _MOST = 50
@@ -32,7 +33,7 @@ def made_from(connection: Connection, sweeps: Sequence[str], run_key: str) -> li
         match = _RERUN.fullmatch(name)
         if match is None:
             continue
-        statement = _relatives().where(Run.run_key.startswith(f"r1-{match[1]}"), Run.run_key != run_key).order_by(Combination.id).limit(1)
+        statement = _relatives().where(key_begins(match[1]), Run.run_key != run_key).order_by(Combination.id).limit(1)
         found += [Relative(run_key=key, sweep=name, size=size) for key, _, size in connection.execute(statement)]
     return found
 
@@ -40,9 +41,12 @@ def made_from(connection: Connection, sweeps: Sequence[str], run_key: str) -> li
 def made_into(connection: Connection, run_key: str) -> list[Relative]:
     """The runs of sweeps that were made from this one."""
     short = run_key.removeprefix("r1-")[:8]
-    statement = _relatives().where(Sweep.name.startswith(f"rerun-{short}", autoescape=True), Run.run_key != run_key)
-    rows = connection.execute(statement.order_by(Combination.id).limit(_MOST))
-    return [Relative(run_key=key, sweep=name, size=size) for key, name, size in rows if _RERUN.fullmatch(name)]
+    named = select(Sweep.id, Sweep.name).where(Sweep.name.startswith(f"rerun-{short}", autoescape=True))
+    ids = [sweep_id for sweep_id, name in connection.execute(named) if _RERUN.fullmatch(name)]
+    if not ids:  # as mostly; in one statement SQLite would walk through all combinations, in the order that is asked for
+        return []
+    statement = _relatives().where(Combination.sweep_id.in_(ids), Run.run_key != run_key).order_by(Combination.id).limit(_MOST)
+    return [Relative(run_key=key, sweep=name, size=size) for key, name, size in connection.execute(statement)]
 
 
 def _relatives() -> Select[str, str, int]:

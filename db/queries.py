@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 from sqlalchemy.orm import aliased
 
 from db.drivers import DriverRow, live_driver
@@ -173,15 +173,19 @@ def results(
     return [to_result(dict(row)) for row in connection.execute(statement).mappings()]
 
 
+def key_begins(text: str) -> ColumnElement[bool]:
+    """The runs whose key begins so ('r1-' may be left out). A range, for which the index of the keys serves: they end in hex digits."""
+    wanted = (text if text.startswith("r1-") else f"r1-{text}").lower()
+    return and_(Run.run_key >= wanted, Run.run_key < f"{wanted}g")
+
+
 def find_result(connection: Connection, text: str) -> Result:
     """The first combination of a run, by run key or an unambiguous beginning of one ('r1-' may be left out).
 
     Raises:
         InputError: none matches, or several runs do.
     """
-    wanted = text if text.startswith("r1-") else f"r1-{text}"
-    prefix = Run.run_key.startswith(wanted, autoescape=True)
-    keys = connection.execute(select(Run.run_key).where(prefix).limit(3)).scalars().all()
+    keys = connection.execute(select(Run.run_key).where(key_begins(text)).limit(3)).scalars().all()
     if not keys:
         raise InputError(f"there is no run {text!r} in this workspace; `stylesweep runs SWEEP` lists them.")
     if len(keys) > 1:

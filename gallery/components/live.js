@@ -22,7 +22,7 @@ function say(node, text) {
 
 function head(root, data) {
   const box = place(root, "head", () => element("div"))
-  const bar = place(box, "bar", () => element("div", "bar"))
+  const bar = place(box, "portions", () => element("div", "portions"))
   bar.setAttribute("role", "img")
   bar.setAttribute("aria-label", data.bar)
   patch(bar, data.parts.map((one) => ({ ...one, id: one.kind })), (one) => element("span", one.kind))

@@ -16,7 +16,7 @@ function card(item, tell) {
   title.href = item.links[0].href
   title.onclick = go("gallery")
   head.append(title, element("span", `state ${item.kind}`, item.state))
-  const bar = element("div", "bar")
+  const bar = element("div", "portions")
   bar.setAttribute("role", "img")
   bar.setAttribute("aria-label", item.counts)
   item.parts.forEach((one) => {
@@ -44,6 +44,10 @@ function card(item, tell) {
   archive.setAttribute("aria-label", `${item.archive} ${item.title}`)
   archive.onclick = () => tell(item.archive.toLowerCase(), item.id)
   foot.append(archive)
+  // The whole card opens the gallery; who comes by keyboard has the title.
+  entry.onclick = (event) => {
+    if (!event.target.closest("a, button") && !String(getSelection())) tell("gallery", item.id)
+  }
   entry.append(look, about, foot)
   return entry
 }

@@ -24,7 +24,7 @@ def at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         import gallery_pictures
         from gallery_speed import benches
 
-        patch.setattr(gallery_pictures, "SIDE", 32)
+        patch.setattr(gallery_pictures, "SIDE", 48)
         yield benches(stack, tmp_path_factory.mktemp("benchmark"))
 
 
@@ -32,7 +32,7 @@ def at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 def plan(at: Any) -> Any:
     from gallery_speed import Plan
 
-    return Plan(sizes=(400,), turns=2, loads=1, flips=6, keys=20, soak_seconds=8.0)
+    return Plan(sizes=(600,), turns=2, loads=1, flips=6, keys=20, soak_seconds=8.0)
 
 
 def test_two_browse_while_a_sweep_writes_and_nothing_locks_moves_or_gets_stale(at: Any, plan: Any) -> None:
@@ -71,6 +71,6 @@ def test_everything_is_timed(at: Any, plan: Any) -> None:
 
 
 def test_the_writer_says_so_when_nothing_is_left_to_do(at: Any) -> None:
-    command = [sys.executable, str(BENCHMARKS / "gallery_writer.py"), str(at.workspace(400)), "100", "60"]
+    command = [sys.executable, str(BENCHMARKS / "gallery_writer.py"), str(at.workspace(600)), "100", "60"]
     done = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": str(BENCHMARKS.parent)}, timeout=120)
     assert '"finished": ' in done.stdout, done.stderr
