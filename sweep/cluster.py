@@ -25,7 +25,7 @@ from ray.exceptions import (
 )
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from sweep.cluster_task import MOST_QUESTIONS, Key, PictureKey, StopList, StoredInputs, WeightsKey, Work, run_task
+from sweep.cluster_task import MOST_QUESTIONS, Key, NodeLost, PictureKey, StopList, StoredInputs, WeightsKey, Work, run_task
 from sweep.errors import StorageError, StylesweepError, SurroundingsError
 from sweep.events import Crashed, Diverged, Event, Failed, Finished, Started, Stopped
 from sweep.places import Ask, Room
@@ -292,6 +292,8 @@ def _kind(error: RayError) -> tuple[str, str]:
         return "oom", f"Ray ended the worker because its node ran out of memory: {first_line}"
     if isinstance(error, NodeDiedError | LocalRayletDiedError | ObjectLostError):
         return "lost", f"its node was lost: {first_line}"
+    if isinstance(error, RayTaskError) and isinstance(error.cause, NodeLost):
+        return "lost", f"its node was lost: {error.cause}"
     if isinstance(error, RayTaskError):  # raised around worker.run, which raises nothing: the cause stands last
         return "crashed", str(error).strip().splitlines()[-1]
     return "crashed", f"{type(error).__name__}: {first_line}"

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 import ray
 from ray import ObjectRef
-from ray.exceptions import RayError
+from ray.exceptions import LocalRayletDiedError, RayError
 
 from sweep.errors import StorageError
 from sweep.events import Event, Started
@@ -36,10 +36,27 @@ MOST_QUESTIONS = 100_000
 """That wait at once: one for each task that is running."""
 
 
+class NodeGone(BaseException):
+    """Ray on this node answers no more: the node is going. No Exception, as it must pass what makes a failed run of an error."""
+
+
+class NodeLost(Exception):
+    """The same as the error of a task: what the driver hears, if it hears anything."""
+
+
+@contextlib.contextmanager
+def _of_the_node() -> Iterator[None]:
+    """What breaks off while this process talks to Ray on its own node (`OSError: Broken pipe`) is no fault of the run's."""
+    try:
+        yield
+    except (OSError, LocalRayletDiedError) as error:
+        raise NodeGone(f"{type(error).__name__}: {error}") from error
+
+
 def fetched(reference: "ObjectRef[T]") -> T:
     """The object. Waited for in another thread: while the main thread of a task waits for an object, be it for a moment, Ray takes its
     CPU for free and starts the next task on it, and from then on one more runs than there is room and memory for."""
-    with ThreadPoolExecutor(max_workers=1) as other:
+    with _of_the_node(), ThreadPoolExecutor(max_workers=1) as other:
         return other.submit(ray.get, reference).result()
 
 
@@ -114,7 +131,8 @@ class Asked:
                 self._known = self._answer.result()
             self._answer = None
         if self._answer is None:
-            self._answer = self._stop_list.asked.remote(self._keys).future()
+            with _of_the_node():
+                self._answer = self._stop_list.asked.remote(self._keys).future()
         return self._known
 
 
@@ -130,8 +148,11 @@ def _run(given: Given) -> Iterator[Event]:
         work = worker.run
     place = ray.get_runtime_context().get_node_id()
     asked = Asked(stop_list, [(request.run_key, request.attempt) for request in requests])
-    for event in work(requests, inputs, asked):
-        yield replace(event, place=place) if isinstance(event, Started) else event
+    try:
+        for event in work(requests, inputs, asked):
+            yield replace(event, place=place) if isinstance(event, Started) else event
+    except NodeGone as gone:
+        raise NodeLost(str(gone)) from gone
 
 
 TASK: dict[str, Any] = {"num_returns": "streaming", "max_retries": 0, "max_calls": 0, "_generator_backpressure_num_objects": 64}

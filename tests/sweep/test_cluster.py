@@ -246,6 +246,30 @@ def test_nodes_without_stylesweep_are_told_as_a_crash_before_the_start(
     assert "No module named" in told.error
 
 
+def test_a_ray_that_breaks_off_under_a_worker_is_a_lost_node_and_no_failure_of_the_run(
+    cluster: Any, request_for: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(requests: Any, inputs: Any, stop: Any) -> Iterator[Event]:  # of a function's inside: it travels by value
+        import ray
+
+        from sweep import worker
+
+        def gone(_reference: Any) -> Any:
+            raise OSError("Broken pipe")  # what Ray's own connection raises once its raylet is dead
+
+        whole, ray.get = ray.get, gone  # type: ignore[assignment]
+        try:
+            yield from worker.run(requests, inputs, stop)
+        finally:
+            ray.get = whole
+
+    monkeypatch.setattr(cluster, "_work", work)
+    cluster.submit([request_for(31.0)], CPU)
+    told = until_ended(cluster, 1)[-1]
+    assert isinstance(told, Crashed), told
+    assert (told.kind, told.error) == ("lost", "its node was lost: OSError: Broken pipe")
+
+
 def test_a_killed_worker_is_a_crash_of_its_run_only(cluster: Any, request_for: Requests) -> None:
     cluster.submit([request_for(1.0, steps=1_000_000)], CPU)
     started = until(lambda: [event for event in cluster.events(0.2) if isinstance(event, Started)], 30, "the run starts")[0]
