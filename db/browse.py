@@ -114,12 +114,6 @@ def tags(connection: Connection, person: str) -> Rows:
     return connection.execute(statement.where(ReviewTag.person == person, ReviewTag.present)).all()
 
 
-def reviewers(connection: Connection) -> list[str]:
-    """Everybody who has said something of a run."""
-    people = (connection.execute(select(table.person).distinct()).scalars() for table in (Review, ReviewTag))
-    return sorted({person for some in people for person in some})
-
-
 def review_stamp(connection: Connection, person: str) -> float:
     """The sum of all times at which a person said something: whatever they say next, or what arrives late, makes it another."""
     times = (Review.flag_at, Review.stars_at, Review.note_at)

@@ -74,7 +74,12 @@ class Result:
 
     def image_path(self) -> str | None:
         """Path of the picture relative to the workspace, or None."""
-        return f"artifacts/{self.image[:2]}/{self.image}.{self.image_format}" if self.image else None
+        return stored_path(self.image, self.image_format) if self.image else None
+
+
+def stored_path(sha256: str, form: str) -> str:
+    """Path of a stored picture relative to the workspace."""
+    return f"artifacts/{sha256[:2]}/{sha256}.{form}"
 
 
 _output = aliased(Image)

@@ -42,34 +42,50 @@ def _data(rows: list[dict[str, Any]]) -> Any:
     return alt.Data(values=rows)  # type: ignore[no-untyped-call]
 
 
+def _steps(points: Sequence[Mapping[str, Any]]) -> alt.X:
+    last = max(point["step"] for point in points)
+    return alt.X("step:Q", title="Step", scale=alt.Scale(domain=[0, max(last, 1)], nice=False), axis=alt.Axis(grid=False, tickMinStep=1))
+
+
+def _losses(title: str, ticks: list[float]) -> alt.Y:
+    return alt.Y("value:Q", title=title, scale=alt.Scale(type="log"), axis=alt.Axis(format="~g", values=ticks))
+
+
+def _told_apart(field: str, colours: Mapping[str, str]) -> alt.Color:
+    scale = alt.Scale(domain=list(colours), range=list(colours.values()))
+    return alt.Color(field, title=None, scale=scale, legend=alt.Legend(orient="top", direction="horizontal"))
+
+
+def _hint(field: str, title: str) -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip(field, title=title),
+        alt.Tooltip("step:Q", title="Step"),
+        alt.Tooltip("value:Q", title="Value", format=".4~g"),
+        alt.Tooltip("size:Q", title="Long side, px"),
+    ]
+
+
+def _over_sizes(starts_at: list[dict[str, Any]], lines: alt.Chart, height: int) -> alt.LayerChart | alt.FacetChart:
+    """Lines over a rule wherever the picture grows."""
+    starts = alt.Chart(_data(starts_at))
+    rules = starts.mark_rule(strokeDash=[3, 3], color="#888888").encode(x="step:Q")
+    sizes = starts.mark_text(align="left", baseline="bottom", color="#888888").encode(x="step:Q", y=alt.value(-3), text="size:N")
+    return alt.layer(rules, sizes, lines).properties(height=height)
+
+
 def loss_chart(points: Sequence[Mapping[str, Any]]) -> alt.LayerChart | alt.FacetChart:
     """Unweighted content and style loss over steps, with a rule where the picture grows."""
-    last = max(point["step"] for point in points)
-    step = alt.X("step:Q", title="Step", scale=alt.Scale(domain=[0, max(last, 1)], nice=False), axis=alt.Axis(grid=False, tickMinStep=1))
     lines = (
         alt.Chart(_data(curve_rows(points)))
         .mark_line(strokeWidth=2, point=len(points) < 3)
         .encode(
-            x=step,
-            y=alt.Y("value:Q", title="Loss (log)", scale=alt.Scale(type="log"), axis=alt.Axis(format="~g", values=log_ticks(points))),
-            color=alt.Color(
-                "loss:N",
-                title=None,
-                scale=alt.Scale(domain=list(COLOURS), range=list(COLOURS.values())),
-                legend=alt.Legend(orient="top", direction="horizontal"),
-            ),
-            tooltip=[
-                alt.Tooltip("loss:N", title="Loss"),
-                alt.Tooltip("step:Q", title="Step"),
-                alt.Tooltip("value:Q", title="Value", format=".4~g"),
-                alt.Tooltip("size:Q", title="Long side, px"),
-            ],
+            x=_steps(points),
+            y=_losses("Loss (log)", log_ticks(points)),
+            color=_told_apart("loss:N", COLOURS),
+            tooltip=_hint("loss:N", "Loss"),
         )
     )
-    starts = alt.Chart(_data(scale_starts(points)))
-    rules = starts.mark_rule(strokeDash=[3, 3], color="#888888").encode(x="step:Q")
-    sizes = starts.mark_text(align="left", baseline="bottom", color="#888888").encode(x="step:Q", y=alt.value(-3), text="size:N")
-    return alt.layer(rules, sizes, lines).properties(height=320)
+    return _over_sizes(scale_starts(points), lines, 320)
 
 
 COMPARED_COLOURS = ("#3d7ab8", "#c0712e", "#4f8a5b", "#9a5fa5")
@@ -86,34 +102,18 @@ def compared_chart(curves: Mapping[str, Sequence[Mapping[str, Any]]], column: st
     ]
     if not rows:
         return None
-    last = max(point["step"] for points in curves.values() for point in points)
-    step = alt.X("step:Q", title="Step", scale=alt.Scale(domain=[0, max(last, 1)], nice=False), axis=alt.Axis(grid=False, tickMinStep=1))
     ticks = log_ticks([{"step": 0, "size": 0, "content_loss": row["value"], "style_loss": 0} for row in rows])
-    letters = list(curves)
     lines = (
         alt.Chart(_data(rows))
         .mark_line(strokeWidth=2, point=len(rows) < 3)
         .encode(
-            x=step,
-            y=alt.Y("value:Q", title=f"{SERIES[column]} (log)", scale=alt.Scale(type="log"), axis=alt.Axis(format="~g", values=ticks)),
-            color=alt.Color(
-                "run:N",
-                title=None,
-                scale=alt.Scale(domain=letters, range=list(COMPARED_COLOURS[: len(letters)])),
-                legend=alt.Legend(orient="top", direction="horizontal"),
-            ),
-            tooltip=[
-                alt.Tooltip("run:N", title="Run"),
-                alt.Tooltip("step:Q", title="Step"),
-                alt.Tooltip("value:Q", title="Value", format=".4~g"),
-                alt.Tooltip("size:Q", title="Long side, px"),
-            ],
+            x=_steps([point for points in curves.values() for point in points]),
+            y=_losses(f"{SERIES[column]} (log)", ticks),
+            color=_told_apart("run:N", dict(zip(curves, COMPARED_COLOURS, strict=False))),
+            tooltip=_hint("run:N", "Run"),
         )
     )
-    starts = alt.Chart(_data(common_starts(curves)))
-    rules = starts.mark_rule(strokeDash=[3, 3], color="#888888").encode(x="step:Q")
-    sizes = starts.mark_text(align="left", baseline="bottom", color="#888888").encode(x="step:Q", y=alt.value(-3), text="size:N")
-    return alt.layer(rules, sizes, lines).properties(height=240)
+    return _over_sizes(common_starts(curves), lines, 240)
 
 
 def common_starts(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:

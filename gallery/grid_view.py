@@ -1,4 +1,4 @@
-"""A page of the grid or of the table: its tiles, and what is said around them. No streamlit import."""
+"""A page of the grid or of the table: its tiles, and what is said around them."""
 
 import time
 from dataclasses import dataclass

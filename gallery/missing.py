@@ -60,7 +60,7 @@ def _plan(connection: Connection, result: Result) -> dict[str, Any]:
 def _stored(connection: Connection, sha256: str) -> str:
     """Path of an input picture relative to the workspace."""
     form = (queries.image(connection, sha256) or {}).get("format", "png")
-    return f"artifacts/{sha256[:2]}/{sha256}.{form}"
+    return queries.stored_path(sha256, form)
 
 
 def _written(connection: Connection, look: Look, name: str, value: Value) -> Any:

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import streamlit as st
 from sqlalchemy import Connection
 
 from db import browse
+from db.reviews import people
 from gallery.filters import FilterSpec
 from gallery.links import view_of_page
 from gallery.look import AT_ONCE, Look, Mask, take_look
@@ -121,32 +121,8 @@ def _opened(connection: Connection, spec: FilterSpec, moment: Moment, names: tup
         spec=spec, look=_look(workspace_folder(), spec.view.sweeps, moment.asof), reviewed=found.reviewed, selected=found.selected,
         overview=found.overview, sweeps=tuple(dict.fromkeys([*listed, *(name for name in spec.view.sweeps if name in every)])),
         unknown=tuple(name for name in spec.view.sweeps if name not in every), person=who(), by=by,
-        reviewers=tuple(browse.reviewers(connection)), moment=moment,
+        reviewers=tuple(people(connection)), moment=moment,
     )  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Neighbours:
-    """A run's place (from 1) in a view of `total` runs, and the run keys beside it."""
-
-    previous: str | None
-    following: str | None
-    place: int
-    total: int
-
-
-def neighbours(connection: Connection, opened: Opened, run_key: str) -> Neighbours | None:
-    """What stands before and after a run in a view; None if the view does not hold it."""
-    ids = browse.run_ids(connection, [run_key])
-    places, _ = opened.look.places(np.array(list(ids.values()), dtype=np.int64))
-    place = opened.selected.place(int(places[0])) if len(places) else None
-    if place is None:
-        return None
-    runs = opened.selected.runs
-    beside = {step: int(opened.look.run[runs[place + step]]) for step in (-1, 1) if 0 <= place + step < len(runs)}
-    keys = browse.run_keys(connection, list(beside.values()))
-    before, after = (keys.get(beside.get(step, -1)) for step in (-1, 1))
-    return Neighbours(previous=before, following=after, place=place + 1, total=len(runs))
 
 
 def look_anew() -> None:
@@ -188,7 +164,7 @@ class _Found:
 
 @st.cache_resource(max_entries=10, show_spinner=False)
 def _found(folder: Path, view: View, asof: int, by: str, stamp: float) -> _Found:
-    """stamp: when the last review was written; with it the same view is the same selection."""
+    """stamp: what all reviews come to (`browse.review_stamp`); with it the same view is the same selection."""
     look = _look(folder, view.sweeps, asof)
     with reading() as connection:
         reviewed = read_reviews(connection, look, by)

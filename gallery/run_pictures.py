@@ -150,4 +150,4 @@ def recipe_yaml(run: Pictured) -> str:
 def _stored(run: Pictured, sha256: str) -> str:
     """Path of an input picture relative to the workspace."""
     form = run.images[sha256]["format"] if sha256 in run.images else "png"
-    return f"artifacts/{sha256[:2]}/{sha256}.{form}"
+    return queries.stored_path(sha256, form)

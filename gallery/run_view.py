@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 from db import browse, lineage, queries
 from db.lineage import Relative
 from db.queries import Result
-from db.reviews import Said, said_by_all, tag_counts
+from db.reviews import Said, said_by_all
+from gallery.cull_queue import known_tags
 from gallery.filters import FilterSpec
 from gallery.opened import Opened, opened_as, opened_view
 from gallery.reading import reading
@@ -18,8 +19,6 @@ from gallery.run_pictures import Pictured, film, input_pictures, instead, pictur
 from gallery.view import View
 from gallery.yardstick_rows import Rank
 from sweep.errors import InputError
-
-MOST_TAGS = 200
 
 
 class NoSuchRun(InputError):
@@ -86,7 +85,7 @@ def _read(connection: Connection, result: Result, opened: Opened, beside: Around
         reviews=said_by_all(connection, result.run_key),
         made_from=lineage.made_from(connection, list(dict.fromkeys(one.sweep for one in shared)), result.run_key),
         made_into=lineage.made_into(connection, result.run_key),
-        tags=list(dict.fromkeys([*tag_counts(connection, opened.person), *tag_counts(connection)]))[:MOST_TAGS],
+        tags=known_tags(connection, opened.person),
         person=opened.person,
         driven=queries.driver(connection) is not None,
     )

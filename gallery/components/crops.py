@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from gallery.components.mount import load
+from gallery.components.mount import load, nothing
 from gallery.crops_view import LARGEST, SMALLEST, STEP, CropsPage, Group, Where, read_where
 
 _crops = load("crops")
@@ -18,7 +18,7 @@ def crops(shown: CropsPage, where: Where, params: Mapping[str, Sequence[str]], o
         "x": where.x, "y": where.y, "side": where.side, "on": where.on, "told": told, "view": urlencode(params, doseq=True),
         "smallest": SMALLEST, "largest": LARGEST, "step": STEP,
     }  # fmt: skip
-    opened = _crops(key="crops", data=data, on_region_change=on_region, on_open_change=_nothing).get("open")
+    opened = _crops(key="crops", data=data, on_region_change=on_region, on_open_change=nothing).get("open")
     return str(opened)[:64] if opened is not None else None
 
 
@@ -29,10 +29,6 @@ def group_item(group: Group) -> dict[str, Any]:
         "inputs": [one.item() for one in group.inputs],
         "results": [one.item() for one in group.results],
     }
-
-
-def _nothing() -> None:
-    """Streamlit keeps a trigger only if something listens to it."""
 
 
 def region_of(state: Any) -> tuple[Where, int] | None:

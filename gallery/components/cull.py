@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gallery.components.mount import load
+from gallery.components.mount import load, nothing
 
 _cull = load("cull", uses=("reviews", "cull_stage", "cull_strip", "cull_panels", "cull_bar"))
 KINDS = ("open", "grid", "picks", "compare", "export", "unreviewed", "all")
@@ -29,7 +29,7 @@ def asked_place(state: Any, queue: str) -> int | None:
 
 def cull(data: dict[str, Any]) -> Asked | None:
     """Draw the page; returns where to go, when something else is asked for."""
-    result = _cull(key="cull", data=data, on_ask_change=_nothing, on_around_change=_nothing)
+    result = _cull(key="cull", data=data, on_ask_change=nothing, on_around_change=nothing)
     return read_asked(result.get("ask"))
 
 
@@ -39,7 +39,3 @@ def read_asked(asked: Any) -> Asked | None:
         return None
     ids = asked.get("ids")
     return Asked(kind=str(asked["kind"]), ids=tuple(str(one)[:64] for one in ids[:100]) if isinstance(ids, list) else ())
-
-
-def _nothing() -> None:
-    """Streamlit keeps a state or a trigger only if something listens to it."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gallery import wording
-from gallery.components.mount import load
+from gallery.components.mount import load, nothing
 from gallery.export.jobs import Job, Kept
 from gallery.export_route import export_url
 from sweep.amounts import amount_of_bytes
@@ -24,14 +24,10 @@ class Asked:
 
 def exports(jobs: Sequence[Job], kept: Sequence[Kept]) -> Asked | None:
     """Draw them; returns what was just asked."""
-    asked = _exports(key="exports", data=exports_data(jobs, kept), on_ask_change=_nothing).get("ask")
+    asked = _exports(key="exports", data=exports_data(jobs, kept), on_ask_change=nothing).get("ask")
     if isinstance(asked, Mapping) and asked.get("what") in ASKED and isinstance(asked.get("name"), str):
         return Asked(what=str(asked["what"]), name=str(asked["name"])[:200])
     return None
-
-
-def _nothing() -> None:
-    """Streamlit keeps a trigger only if something listens to it."""
 
 
 def exports_data(jobs: Sequence[Job], kept: Sequence[Kept]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from db.reviews import Said
 from gallery import wording
-from gallery.components.mount import load
+from gallery.components.mount import load, nothing
 from gallery.grid_view import GridPage
 from gallery.routes import thumbnail_url
 from gallery.tiles import Tile
@@ -32,7 +32,7 @@ def grid(shown: GridPage) -> Told | None:
     tags = sorted(shown.opened.overview.tags)
     whose = {"person": shown.opened.person, "by": shown.opened.by, "own": owns(shown), "at": shown.read_at}
     data = {"items": items, "ratio": frame_ratio(shown.tiles), "view": view, "tags": tags[:200], **whose}
-    return told(_grid(key="grid", data=data, on_ask_change=_nothing).get("ask"))
+    return told(_grid(key="grid", data=data, on_ask_change=nothing).get("ask"))
 
 
 def owns(shown: GridPage) -> bool:
@@ -46,10 +46,6 @@ def told(asked: Any) -> Told | None:
         return None
     ids = tuple(str(one)[:64] for one in asked.get("ids", ()))[:1000]
     return Told(kind=str(asked["kind"]), ids=ids) if ids else None
-
-
-def _nothing() -> None:
-    """Streamlit keeps a trigger only if something listens to it."""
 
 
 def frame_ratio(tiles: Sequence[Tile]) -> float:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from db.queries import Result
 from gallery import wording
-from gallery.components.mount import load
+from gallery.components.mount import load, nothing
 from gallery.components.sweep_list import BAR_ORDER, bar_parts, counts_text
 from gallery.live_view import FailureGroup, LiveView, Working, since
 from gallery.preview_route import preview_url
@@ -27,12 +27,8 @@ def live(view: LiveView, on_cancel: Handler, on_retry: Handler) -> str | None:
     `cancelled` and `retried` say to the two handlers what was asked.
     """
     data = live_data(view, time.time())
-    opened = _live(key=KEY, data=data, on_open_change=_nothing, on_cancel_change=on_cancel, on_retry_change=on_retry).get("open")
+    opened = _live(key=KEY, data=data, on_open_change=nothing, on_cancel_change=on_cancel, on_retry_change=on_retry).get("open")
     return str(opened) if opened is not None else None
-
-
-def _nothing() -> None:
-    """Streamlit keeps a trigger only if something listens to it."""
 
 
 def live_data(view: LiveView, now: float) -> dict[str, Any]:

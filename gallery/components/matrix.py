@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from gallery import wording
 from gallery.components.grid import Told, told
-from gallery.components.mount import load
+from gallery.components.mount import load, nothing
 from gallery.pivot import Pivot
 from gallery.routes import thumbnail_url
 from gallery.tiles import Tile
@@ -32,11 +32,7 @@ def matrix(
         else wording.label(pivoted.x)
     )
     data = {"columns": columns, "rows": rows if pivoted.y else [{"text": "", "note": ""}], "cells": cells, "corner": corner}
-    return told(_matrix(key="matrix", data=data, on_ask_change=_nothing).get("ask"))
-
-
-def _nothing() -> None:
-    """Streamlit keeps a trigger only if something listens to it."""
+    return told(_matrix(key="matrix", data=data, on_ask_change=nothing).get("ask"))
 
 
 def cell_item(pivoted: Pivot, tiles: Mapping[int, Tile], params: Mapping[str, list[str]], at: tuple[int, int]) -> dict[str, Any]:

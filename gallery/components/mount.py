@@ -18,3 +18,7 @@ def load(name: str, uses: Sequence[str] = ()) -> ComponentRenderer:
     script = "".join((_HERE / f"{one}.js").read_text() for one in ("shared", *uses, name))
     style = "".join(path.read_text() for one in ("shared", *uses, name) if (path := _HERE / f"{one}.css").is_file())
     return st.components.v2.component(f"stylesweep_{name}", html="<div class='root'></div>", css=style, js=script)
+
+
+def nothing() -> None:
+    """For `on_..._change` of what a script tells: Streamlit keeps a trigger only if something listens to it."""

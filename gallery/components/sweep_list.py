@@ -9,7 +9,7 @@ from db.models import RUN_STATES
 from db.queries import SweepRow
 from db.spending import Spending
 from gallery import wording
-from gallery.components.mount import load
+from gallery.components.mount import load, nothing
 from gallery.places import PLACES, Place
 from gallery.routes import thumbnail_url
 from sweep.amounts import amount_of_time
@@ -40,15 +40,11 @@ class Asked:
 def sweep_list(rows: Sequence[SweepRow], around: Around) -> Asked | None:
     """Draw the cards; returns what was just asked of one, if anything was."""
     data = {"items": [sweep_item(row, around) for row in rows], "find": len(rows) >= FIND_FROM}
-    asked = _list(key="sweeps", data=data, on_ask_change=_nothing).get("ask")
+    asked = _list(key="sweeps", data=data, on_ask_change=nothing).get("ask")
     known = {place.url for place in PLACES} | {"archive", "unarchive"}
     if isinstance(asked, Mapping) and asked.get("what") in known and isinstance(asked.get("sweep"), str):
         return Asked(what=str(asked["what"]), sweep=str(asked["sweep"]))
     return None
-
-
-def _nothing() -> None:
-    """Streamlit keeps a trigger only if something listens to it."""
 
 
 def sweep_item(row: SweepRow, around: Around) -> dict[str, Any]:

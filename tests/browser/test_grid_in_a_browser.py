@@ -7,8 +7,7 @@ import pytest
 from browsing import opened
 from playwright.sync_api import Browser, Page, expect
 
-from db import browse
-from db.reviews import Said, said
+from db.reviews import Said, people, said
 from db.workspace import Workspace
 
 pytestmark = pytest.mark.browser
@@ -29,7 +28,7 @@ def recorded(workspace: Workspace, keys: list[str], wanted: dict[str, object]) -
     while True:
         found = {key: Said() for key in keys}
         with workspace.reader().connect() as connection:
-            for person in browse.reviewers(connection):
+            for person in people(connection):
                 found |= said(connection, person, keys)
         if all(getattr(one, name) == value for one in found.values() for name, value in wanted.items()):
             return
