@@ -196,15 +196,26 @@ def make_backend(workspace: Workspace, address: str) -> "Backend":
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Within, Ctrl-C and SIGTERM end the start of a back end at once; nothing runs yet that could be ended in order."""
+    """Within, Ctrl-C and SIGTERM end the start of a back end at once; nothing runs yet that could be ended in order.
+
+    Python drops an exception that is raised in a destructor, in the callback of a weak reference or while it collects garbage, and
+    prints it: an interrupt that comes in such a moment takes effect, without a word, when the start is over.
+    """
     asked: list[int] = []
 
     def interrupt(signum: int, _frame: Any) -> None:
         asked.append(signum)
         raise KeyboardInterrupt
 
+    def dropped(what: "sys.UnraisableHookArgs") -> None:
+        if isinstance(what.exc_value, KeyboardInterrupt | SystemExit):
+            asked.append(0)
+        else:
+            showing(what)
+
     before = {which: signal.signal(which, interrupt) for which in (signal.SIGINT, signal.SIGTERM)}
-    gc.disable()  # Python shows and drops an exception that is raised in a destructor or while it collects garbage
+    showing, sys.unraisablehook = sys.unraisablehook, dropped
+    gc.disable()
     try:
         yield
         if asked:
@@ -213,6 +224,7 @@ def _interruptible() -> Iterator[None]:
         raise Interrupted("interrupted before anything ran. Go on with the same command.") from error
     finally:
         gc.enable()
+        sys.unraisablehook = showing
         for which, handler in before.items():
             signal.signal(which, handler)
 
