@@ -19,13 +19,16 @@ _RANGED = {*NUMBERS, *YARDSTICKS, "stars"}
 
 
 LAYOUTS = ("grid", "axes", "table")
+OTHERS = ("pinned", "best")
+"""What cells of the axes show of the parameters along neither."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FilterSpec:
     """A view with how it is laid out and the page that is open. A default stands in no URL.
 
-    asof: the moment that a link was made at; None for now. x, y, z: the parameters along the axes, and the pager's; z_value: its page.
+    asof: the moment that a link was made at; None for now. x, y, z: the parameters along the axes, and the pager's; z_value: its page;
+    others: one of OTHERS, or empty for what suits the runs; pins: where others are pinned, if not as in the first run.
     """
 
     view: View = field(default_factory=View)
@@ -34,6 +37,8 @@ class FilterSpec:
     y: str = ""
     z: str = ""
     z_value: str = ""
+    others: str = ""
+    pins: tuple[tuple[str, Value], ...] = ()
     asof: int | None = None
     page: int = 1
     per_page: int = PER_PAGE[0]
@@ -49,10 +54,11 @@ class FilterSpec:
         simple = {
             "q": (view.text, ""), "by": (view.by, ""), "sort": (view.sort, View.sort), "within": (int(view.within), 0),
             "group": (view.group, ""), "collapse": (int(view.collapse), 0), "view": (self.layout, default.layout), "x": (self.x, ""),
-            "y": (self.y, ""), "z": (self.z, ""), "zv": (self.z_value, ""), "asof": (self.asof, None),
+            "y": (self.y, ""), "z": (self.z, ""), "zv": (self.z_value, ""), "others": (self.others, ""), "asof": (self.asof, None),
             "n": (self.per_page, default.per_page), "p": (self.page, default.page),
         }  # fmt: skip
         params |= {key: [str(value)] for key, (value, usual) in simple.items() if value != usual}
+        params |= {"pin": [f"{name}:{token(value)}" for name, value in self.pins]}
         return {key: values for key, values in params.items() if values}
 
     @classmethod
@@ -67,6 +73,8 @@ class FilterSpec:
             y=_one_of(params.get("y", ()), PARAMETERS),
             z=_one_of(params.get("z", ()), PARAMETERS),
             z_value=_text(params.get("zv", ())),
+            others=_one_of(params.get("others", ()), OTHERS),
+            pins=_pins(params.get("pin", ())),
             asof=asof if asof is not None and asof >= 0 else None,
             page=min(max(_whole(params.get("p", ())) or 1, 1), MAX_PAGE),
             per_page=per_page if per_page in PER_PAGE else PER_PAGE[0],
@@ -79,6 +87,10 @@ class FilterSpec:
     def with_choice(self, name: str, choice: Choice) -> "FilterSpec":
         """One parameter restricted anew, or set free by ()."""
         return self.with_view(choices=canonical_choices(dict(self.view.choices) | {name: choice}))
+
+    def pinned(self, name: str, value: Value) -> "FilterSpec":
+        """The same view, with a parameter along no axis at a value."""
+        return replace(self, pins=canonical_pins(dict(self.pins) | {name: value}))
 
     def laid_out(self, layout: str) -> "FilterSpec":
         """The same view as a grid, along axes or as a table."""
@@ -111,6 +123,16 @@ def _view(params: Mapping[str, Sequence[str]]) -> View:
         group=_one_of(params.get("group", ()), (SWEEP, *PARAMETERS)),
         collapse=_whole(params.get("collapse", ())) == 1,
     )
+
+
+def _pins(texts: Sequence[str]) -> tuple[tuple[str, Value], ...]:
+    read = [(name, read_token(name, written)) for name, _, written in (text.partition(":") for text in list(texts)[:MAX_VALUES])]
+    return canonical_pins({name: value for name, (found, value) in read if found and name in PARAMETERS})
+
+
+def canonical_pins(pins: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
+    """In the order people read them."""
+    return tuple((name, pins[name]) for name in PARAMETERS if name in pins)
 
 
 def _one_of(texts: Sequence[str], allowed: Sequence[str], otherwise: str = "") -> str:

@@ -1,7 +1,7 @@
 """Runs that exist, laid out along two parameters. No streamlit import.
 
 A cell shows the first run of the view's order among those that fit it; how many those are is said. Cells that no combination of the
-sweeps fits are missing, and can be asked for as a sweep of their own (gallery/missing.py).
+sweeps fits are missing, and can be asked for as a sweep of their own (gallery/missing.py); cells whose runs the filters hide are not.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,30 +19,42 @@ _LIKELY = ("beta", "layers", "style", "content", "alpha", "seed", "size")
 """What people lay along axes, most likely first."""
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Line:
+    """What stands along an axis. codes: those of the values in the look; left_out: how many more did not fit.
+
+    An empty name is an axis of one value.
+    """
+
+    name: str
+    values: tuple[Value, ...]
+    codes: Ints
+    left_out: int = 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """place: where its run stands in the selection, None for a missing cell; runs: how many fit it."""
+    """place: where its run stands in the selection, None if it has none; runs: how many fit it; hidden: filters hide some."""
 
     place: int | None
     runs: int
+    hidden: bool = False
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Pivot:
-    """x along the columns, y along the rows (empty: a single row); cells by (row, column). hidden: values that did not fit."""
+    """x along the columns, y along the rows (empty: a single row); cells by (row, column). left_out: values that did not fit."""
 
     x: str
     y: str
     columns: tuple[Value, ...]
     rows: tuple[Value, ...]
     cells: Mapping[tuple[int, int], Cell]
-    hidden: int
-    open: tuple[str, ...]
-    """Other parameters with several values here: of those each cell shows the best."""
+    left_out: int
 
     def missing(self) -> list[tuple[int, int]]:
         """The (row, column) that no combination fits, row by row."""
-        return [at for at, cell in sorted(self.cells.items()) if cell.place is None]
+        return [at for at, cell in sorted(self.cells.items()) if cell.place is None and not cell.hidden]
 
 
 def likely_axes(varying: Sequence[str], x: str, y: str) -> tuple[str, str]:
@@ -53,32 +65,52 @@ def likely_axes(varying: Sequence[str], x: str, y: str) -> tuple[str, str]:
     return chosen_x, chosen_y
 
 
-def pivot(look: Look, selected: Selected, x: str, y: str) -> Pivot:
-    """Lay the runs of a selection along x and y, parameters that vary in the look; y may be empty."""
-    combinations = selected.first
-    columns, column_of, more_columns = _axis(look, combinations, x)
-    rows, row_of, more_rows = _axis(look, combinations, y)
-    cells = {(row, column): Cell(place=None, runs=0) for row in range(len(rows)) for column in range(len(columns))}
-    shown = np.flatnonzero((row_of >= 0) & (column_of >= 0))
-    at = row_of[shown] * max(len(columns), 1) + column_of[shown]
-    firsts, where, amounts = np.unique(at, return_index=True, return_counts=True)
-    for one, first, amount in zip(firsts.tolist(), where.tolist(), amounts.tolist(), strict=True):
-        cells[divmod(one, len(columns))] = Cell(place=int(shown[first]), runs=amount)
-    opened = tuple(name for name in selected.varying if name not in (x, y))
-    return Pivot(x=x, y=y, columns=columns, rows=rows, cells=cells, hidden=more_columns + more_rows, open=opened)
-
-
-def _axis(look: Look, combinations: Ints, name: str) -> tuple[tuple[Value, ...], Ints, int]:
-    """(values that are there, the place of each combination among them or -1, how many values are left out)."""
+def line(look: Look, selected: Selected, name: str) -> Line:
+    """The values of a parameter that a selection has, in their order."""
     column = look.columns.get(name)
     if column is None:
-        return (look.constants.get(name),), np.zeros(len(combinations), dtype=np.int64), 0
-    codes = column.codes[combinations]
-    present = np.unique(codes)
+        return Line(name=name, values=(look.constants.get(name),), codes=np.zeros(1, dtype=np.int64))
+    present = np.unique(column.codes[selected.first])
     kept = present[:MOST]
-    places = np.searchsorted(kept, codes)
-    places = np.where((places < len(kept)) & (kept[np.minimum(places, len(kept) - 1)] == codes), places, -1)
-    return tuple(column.values[int(code)] for code in kept), places, len(present) - len(kept)
+    values = tuple(column.values[int(code)] for code in kept)
+    return Line(name=name, values=values, codes=kept, left_out=len(present) - len(kept))
+
+
+def pivot(look: Look, ends: tuple[Line, Line], selected: Selected, known: Selected | None = None) -> Pivot:
+    """Lay the runs of a selection along two lines, x and y. known: the selection with what filters hide; None where they hide nothing."""
+    x, y = ends
+    cells = {(row, column): Cell(place=None, runs=0) for row in range(len(y.values)) for column in range(len(x.values))}
+    for at in _filled(look, ends, known) if known is not None else ():
+        cells[at] = Cell(place=None, runs=0, hidden=True)
+    for at, (first, amount) in _filled(look, ends, selected).items():
+        cells[at] = Cell(place=first, runs=amount)
+    return Pivot(x=x.name, y=y.name, columns=x.values, rows=y.values, cells=cells, left_out=x.left_out + y.left_out)
+
+
+def _filled(look: Look, ends: tuple[Line, Line], selected: Selected) -> dict[tuple[int, int], tuple[int, int]]:
+    """By (row, column): the place of the first run that fits, and how many do."""
+    x, y = ends
+    columns, rows = _along(look, x, selected.first), _along(look, y, selected.first)
+    shown = np.flatnonzero((rows >= 0) & (columns >= 0))
+    at = rows[shown] * max(len(x.values), 1) + columns[shown]
+    cells, first, amounts = np.unique(at, return_index=True, return_counts=True)
+    places = shown[first]
+    return {
+        divmod(cell, len(x.values)): (place, amount)
+        for cell, place, amount in zip(cells.tolist(), places.tolist(), amounts.tolist(), strict=True)
+    }
+
+
+def _along(look: Look, one: Line, combinations: Ints) -> Ints:
+    """The place of each combination along an axis, or -1."""
+    column = look.columns.get(one.name)
+    if column is None:
+        return np.zeros(len(combinations), dtype=np.int64)
+    if not len(one.codes):
+        return np.full(len(combinations), -1, dtype=np.int64)
+    codes = column.codes[combinations]
+    places = np.minimum(np.searchsorted(one.codes, codes), len(one.codes) - 1)
+    return np.where(one.codes[places] == codes, places, -1)
 
 
 def means(pivoted: Pivot, values: Mapping[int, float]) -> tuple[list[float | None], list[float | None]]:

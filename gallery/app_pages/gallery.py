@@ -9,14 +9,15 @@ import streamlit as st
 from sqlalchemy.exc import DBAPIError
 
 from db import browse
+from gallery.axes_view import axes
 from gallery.components.grid import Told, grid
 from gallery.filters import LAYOUTS, PER_PAGE, FilterSpec
 from gallery.grid_view import GridPage, grid_page
-from gallery.layouts import axes, table
 from gallery.links import open_view
 from gallery.opened import Opened, look_anew, opened_view
 from gallery.reading import reading
 from gallery.sidebar import cleared, restricted, sidebar
+from gallery.table_view import table
 from gallery.view import SWEEP
 from gallery.wording import COLLAPSE_HELP, SORT_HELP, SORT_LABELS, WITHIN_HELP, counted, label, plain
 from sweep.errors import StylesweepError

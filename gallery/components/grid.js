@@ -1,4 +1,4 @@
-// data: {view, ratio, person, own, by, at, tags, items: [{id, href, src, none, w, h, colour, alt, name, value, group, review, badges}]}
+// data: {view, ratio, person, own, by, at, tags, items: [{id, href, src, none, w, h, colour, alt, name, value, front, group, review, badges}]}
 // Tells Python: trigger "ask" with {kind: "open" | "compare" | "export", ids}. Reviews go to the server by themselves (reviews.js).
 
 const MOST_COMPARED = 4
@@ -25,7 +25,15 @@ function tile(item, ratio) {
   }
   frame.append(element("span", "review"))
   link.append(frame, element("span", "name", item.name))
-  if (item.value) link.append(element("span", "value faint", item.value))
+  if (item.value) {
+    const value = element("span", "value faint", item.value)
+    if (item.front) {
+      const mark = element("span", "front", "Pareto")
+      mark.title = item.front
+      value.append(mark)
+    }
+    link.append(value)
+  }
   const pick = element("button", "choose")
   pick.type = "button"
   pick.tabIndex = -1

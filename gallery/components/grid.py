@@ -14,6 +14,7 @@ from gallery.tiles import Tile
 from gallery.view import YARDSTICK_SORTS
 
 _grid = load("grid", uses=("reviews",))
+FRONT_HELP = "On the Pareto front of its content and style: no run of theirs is better in both content kept and style gained."
 KINDS = ("open", "compare", "export")
 
 
@@ -64,7 +65,8 @@ def tile_item(tile: Tile, shown: GridPage) -> dict[str, Any]:
         "href": "run?" + urlencode({"id": result.run_key, **spec.to_params()}, doseq=True),
         "name": caption(tile, shown),
         "value": sorted_by(tile, shown),
-        "badges": badges(tile, on_front=result.run_key in shown.front),
+        "front": FRONT_HELP if result.run_key in shown.front else "",
+        "badges": badges(tile),
         "none": wording.STATE_LABELS[tile.state],
         "review": review_item(shown.reviews.get(result.run_key)),
     }
@@ -99,14 +101,11 @@ def sorted_by(tile: Tile, shown: GridPage) -> str:
     return text if rank is None else f"{text} · better than {rank:.0%} of its pair"
 
 
-def badges(tile: Tile, *, on_front: bool) -> list[dict[str, str]]:
-    """Small marks over the picture."""
+def badges(tile: Tile) -> list[dict[str, str]]:
+    """Small marks over the picture, for what is the exception; what most tiles may be stands below it."""
     marks = []
     if tile.state in ("failed", "quarantined", "diverged", "running"):
         marks.append({"text": wording.STATE_LABELS[tile.state], "kind": tile.state, "hint": tile.result.error or ""})
-    if on_front:
-        hint = "On the Pareto front of its content and style: no run of theirs is better in both content kept and style gained."
-        marks.append({"text": "Pareto", "kind": "front", "hint": hint})
     if tile.shared > 1:
         hint = f"{tile.shared} combinations here share this run: only beta / alpha matters."
         marks.append({"text": f"x{tile.shared}", "kind": "shared", "hint": hint})

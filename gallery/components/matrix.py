@@ -43,7 +43,8 @@ def cell_item(pivoted: Pivot, tiles: Mapping[int, Tile], params: Mapping[str, li
         {pivoted.y: pivoted.rows[at[0]], pivoted.x: pivoted.columns[at[1]]}, [name for name in (pivoted.y, pivoted.x) if name]
     )
     if tile is None:
-        return {"id": f"{at[0]}-{at[1]}", "missing": True, "none": "not run", "name": f"{place}: no combination"}
+        why = ("filtered out", "hidden by the filters") if cell.hidden else ("not run", "no combination")
+        return {"id": f"{at[0]}-{at[1]}", "missing": True, "none": why[0], "name": f"{place}: {why[1]}"}
     result = tile.result
     item: dict[str, Any] = {
         "id": f"{at[0]}-{at[1]}", "run": result.run_key, "href": "run?" + urlencode({"id": result.run_key, **params}, doseq=True),

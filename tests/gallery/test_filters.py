@@ -4,8 +4,18 @@ from hypothesis import strategies as st
 
 from db.models import RUN_STATES
 from db.queries import PARAMETERS, RECIPES_OWN, YARDSTICKS
-from gallery.filters import LAYOUTS, PER_PAGE, FilterSpec, canonical_choices, canonical_ranges, read_choice, token
-from gallery.view import FLAGS, NUMBERS, SORTS, SWEEP, Choice, Range, View
+from gallery.filters import (
+    LAYOUTS,
+    OTHERS,
+    PER_PAGE,
+    FilterSpec,
+    canonical_choices,
+    canonical_pins,
+    canonical_ranges,
+    read_choice,
+    token,
+)
+from gallery.view import FLAGS, NUMBERS, SORTS, SWEEP, Choice, Range, Value, View
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=30)
 floats = st.floats(allow_nan=False, allow_infinity=False).map(lambda value: value + 0.0)
@@ -31,6 +41,8 @@ OTHER_KEYS = [
     "view",
     "x",
     "zv",
+    "pin",
+    "others",
 ]
 ranges = st.tuples(floats, floats).map(lambda ends: Range(low=min(ends), high=max(ends)))
 
@@ -43,6 +55,11 @@ def values_of(name: str) -> st.SearchStrategy[Choice]:
     if name not in NUMBERS:
         return several
     return st.one_of(several, ranges)
+
+
+def pin_of(name: str) -> st.SearchStrategy[Value]:
+    one = {float: floats, int: integers}.get(NUMBERS.get(name, str), texts)
+    return st.none() | one if name in RECIPES_OWN else one
 
 
 specs = st.builds(
@@ -68,6 +85,8 @@ specs = st.builds(
     y=st.sampled_from(["", *PARAMETERS]),
     z=st.sampled_from(["", *PARAMETERS]),
     z_value=st.just("") | texts,
+    others=st.sampled_from(["", *OTHERS]),
+    pins=st.fixed_dictionaries({}, optional={name: pin_of(name) for name in PARAMETERS}).map(canonical_pins),
     asof=st.none() | st.integers(0, 2**62),
     page=st.integers(1, 1_000_000),
     per_page=st.sampled_from(PER_PAGE),

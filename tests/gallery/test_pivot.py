@@ -13,12 +13,12 @@ from db.queries import Result, results
 from db.workspace import Workspace
 from gallery.look import Look, take_look
 from gallery.missing import missing_spec
-from gallery.pivot import MOST, likely_axes, means, pivot
+from gallery.pivot import MOST, Pivot, likely_axes, line, means, pivot
 from gallery.reviewed import nothing_said
 from gallery.selection import Selected, select
 from gallery.sieve import Sieve
 from gallery.tiles import tiles_at
-from gallery.view import View
+from gallery.view import Range, View
 from sweep.spec import parse_spec
 from sweep.yaml_file import read_yaml
 
@@ -45,11 +45,15 @@ def looked(connection: Connection, sweep: str, **view: Any) -> tuple[Look, Selec
     return look, select(connection, Sieve(connection, look, View(sweeps=(sweep,), **view), nothing_said(look)))
 
 
+def along(look: Look, selected: Selected, x: str, y: str, known: Selected | None = None) -> Pivot:
+    return pivot(look, (line(look, selected, x), line(look, selected, y)), selected, known)
+
+
 def test_a_cell_shows_the_best_run_that_fits_it_and_says_of_how_many(laid: Workspace) -> None:
     with laid.reader().connect() as connection:
         rows = [row for row in results(connection) if row.sweep == "laid"]
         look, selected = looked(connection, "laid")
-        found = pivot(look, selected, "beta", "layers")
+        found = along(look, selected, "beta", "layers")
         fitting: dict[tuple[Any, Any], list[Result]] = defaultdict(list)
         for row in rows:
             fitting[row.parameters["layers"], row.parameters["beta"]].append(row)
@@ -61,21 +65,41 @@ def test_a_cell_shows_the_best_run_that_fits_it_and_says_of_how_many(laid: Works
                 (tile,) = tiles_at(connection, look, selected, [cell.place])
                 assert tile.result.yardsticks["balance"] == max(one.yardsticks["balance"] or 0 for one in there)
     assert [(found.rows[row], found.columns[column]) for row, column in found.missing()] == [("gatys", 100.0), ("shallow", 1.0)]
-    assert found.open == ("seed",)
 
 
-def test_pinned_by_a_filter_nothing_is_left_open_and_more_is_missing(laid: Workspace) -> None:
+def test_pinned_by_a_filter_more_is_missing(laid: Workspace) -> None:
     with laid.reader().connect() as connection:
         look, selected = looked(connection, "laid", choices=(("seed", (1,)),))
-        found = pivot(look, selected, "beta", "layers")
-    assert found.open == ()
+        found = along(look, selected, "beta", "layers")
     assert len(found.missing()) == 3
+
+
+def test_pinned_the_axes_stay_and_cells_without_such_a_run_are_missing(laid: Workspace) -> None:
+    with laid.reader().connect() as connection:
+        look, selected = looked(connection, "laid")
+        _, pinned = looked(connection, "laid", choices=(("seed", (1,)),))
+        ends = line(look, selected, "beta"), line(look, selected, "layers")
+        found = pivot(look, ends, pinned)
+    assert found.columns == (1.0, 10.0, 100.0)
+    assert [(found.rows[row], found.columns[column]) for row, column in found.missing()] == [
+        ("gatys", 10.0), ("gatys", 100.0), ("shallow", 1.0)
+    ]  # fmt: skip
+
+
+def test_a_cell_whose_runs_a_filter_hides_is_not_missing(laid: Workspace) -> None:
+    with laid.reader().connect() as connection:
+        look, every = looked(connection, "laid")
+        _, kept = looked(connection, "laid", yardsticks=(("content_kept", Range(low=0.35, high=1.0)),))  # seed 1 alone
+        found = pivot(look, (line(look, every, "beta"), line(look, every, "layers")), kept, every)
+    hidden = {(found.rows[row], found.columns[column]) for (row, column), cell in found.cells.items() if cell.hidden}
+    assert hidden == {("gatys", 10.0)}
+    assert [(found.rows[row], found.columns[column]) for row, column in found.missing()] == [("gatys", 100.0), ("shallow", 1.0)]
 
 
 def test_means_are_those_of_what_is_shown(laid: Workspace) -> None:
     with laid.reader().connect() as connection:
         look, selected = looked(connection, "laid")
-        found = pivot(look, selected, "beta", "layers")
+        found = along(look, selected, "beta", "layers")
     values = {cell.place: float(number) for number, cell in enumerate(found.cells.values()) if cell.place is not None}
     columns, rows = means(found, values)
     for column, mean in enumerate(columns):
@@ -87,9 +111,9 @@ def test_means_are_those_of_what_is_shown(laid: Workspace) -> None:
 def test_too_many_values_are_cut_and_said(laid: Workspace) -> None:
     with laid.reader().connect() as connection:
         look, selected = looked(connection, "long")
-        found = pivot(look, selected, "beta", "")
+        found = along(look, selected, "beta", "")
     assert len(found.columns) == MOST
-    assert found.hidden == 6
+    assert found.left_out == 6
     assert found.rows == (None,) or len(found.rows) == 1
 
 
@@ -114,7 +138,7 @@ def test_what_is_missing_is_offered_as_a_file_that_makes_just_that(laid: Workspa
     with laid.reader().connect() as connection:
         view = {"choices": (("layers", ("gatys",)),)} if x == "seed" else {}
         look, selected = looked(connection, "laid", **view)
-        found = pivot(look, selected, x, y)
+        found = along(look, selected, x, y)
         missing = missing_spec(connection, look, selected, found)
     assert missing is not None
     combinations = plan_of(missing.text, laid.folder / "missing.yaml")
@@ -130,7 +154,7 @@ def test_pictures_along_the_axes_are_offered_by_their_files(tmp_path: Path) -> N
     add_sweep(workspace, "pairs", [Point(content=content, style=style) for content, style in pairs])
     with workspace.reader().connect() as connection:
         look, selected = looked(connection, "pairs")
-        missing = missing_spec(connection, look, selected, pivot(look, selected, "style", "content"))
+        missing = missing_spec(connection, look, selected, along(look, selected, "style", "content"))
         rows = {row.parameters["content"]: row for row in results(connection) if row.sweep == "pairs"}
         styles = {row.parameters["style"]: row for row in results(connection) if row.sweep == "pairs"}
     assert missing is not None
@@ -142,4 +166,4 @@ def test_pictures_along_the_axes_are_offered_by_their_files(tmp_path: Path) -> N
 def test_nothing_missing_is_no_file(laid: Workspace) -> None:
     with laid.reader().connect() as connection:
         look, selected = looked(connection, "long")
-        assert missing_spec(connection, look, selected, pivot(look, selected, "beta", "")) is None
+        assert missing_spec(connection, look, selected, along(look, selected, "beta", "")) is None
