@@ -1,4 +1,4 @@
-// data: {view, ratio, person, own, by, at, tags, items: [{id, href, src, none, w, h, colour, alt, name, value, front, group, review, badges}]}
+// data: {view, ratio, person, own, by, at, tags, ahead, items: [{id, href, src, none, w, h, colour, alt, name, value, front, group, review, badges}]}
 // Tells Python: trigger "ask" with {kind: "open" | "compare" | "export", ids}. Reviews go to the server by themselves (reviews.js).
 
 const MOST_COMPARED = 4
@@ -92,6 +92,8 @@ class Grid {
     if (this.list.dataset.view && this.list.dataset.view !== data.view) this.root.scrollIntoView({ block: "start" })
     this.list.dataset.view = data.view
     this.refresh()
+    if (!this.fetched) fetchAhead(data.ahead)
+    this.fetched = true
   }
 
   links() {

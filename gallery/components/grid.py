@@ -7,13 +7,14 @@ from urllib.parse import urlencode
 
 from db.reviews import Said
 from gallery import wording
+from gallery.ahead import scripts_ahead
 from gallery.components.mount import load, nothing
 from gallery.grid_view import GridPage
 from gallery.routes import thumbnail_url
 from gallery.tiles import Tile
 from gallery.view import YARDSTICK_SORTS
 
-_grid = load("grid", uses=("reviews",))
+_grid = load("grid", uses=("reviews", "ahead"))
 FRONT_HELP = "On the Pareto front of its content and style: no run of theirs is better in both content kept and style gained."
 KINDS = ("open", "compare", "export")
 
@@ -32,7 +33,7 @@ def grid(shown: GridPage) -> Told | None:
     items = [tile_item(tile, shown) for tile in shown.tiles]
     tags = sorted(shown.opened.overview.tags)
     whose = {"person": shown.opened.person, "by": shown.opened.by, "own": owns(shown), "at": shown.read_at}
-    data = {"items": items, "ratio": frame_ratio(shown.tiles), "view": view, "tags": tags[:200], **whose}
+    data = {"items": items, "ratio": frame_ratio(shown.tiles), "view": view, "tags": tags[:200], "ahead": scripts_ahead(), **whose}
     return told(_grid(key="grid", data=data, on_ask_change=nothing).get("ask"))
 
 

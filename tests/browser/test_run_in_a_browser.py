@@ -12,6 +12,7 @@ from db import queries
 from db.models import Review, ReviewTag
 from db.reviews import Said, said
 from db.workspace import Workspace
+from gallery.ahead import WANTED
 
 pytestmark = pytest.mark.browser
 
@@ -143,3 +144,21 @@ def test_the_file_that_makes_it_again_is_saved_by_the_browser(browser: Browser, 
         download.value.save_as(tmp_path / "again.yaml")
         assert download.value.suggested_filename == f"rerun-{result.run_key[3:11]}.yaml"
     assert (tmp_path / "again.yaml").read_text().startswith("name: rerun-")
+
+
+def test_the_grid_fetches_what_a_runs_page_needs_while_nothing_else_is_to_do(browser: Browser, gallery: str) -> None:
+    asked: list[str] = []
+    with opened(browser, f"{gallery}/gallery?sweep=demo") as page:
+        page.on("request", lambda request: asked.append(request.url.rpartition("/")[2].partition(".")[0]))
+        page.locator("a.tile img").first.wait_for()
+        page.wait_for_function(
+            "(amount) => document.querySelectorAll('link[rel=modulepreload][href^=\"static/js\"]').length === amount", arg=len(WANTED)
+        )
+        page.wait_for_load_state("networkidle")
+        assert set(WANTED) <= set(asked)
+        asked.clear()
+        page.locator("a.tile").first.click()
+        ready(page)
+        page.locator("[data-testid='stVegaLiteChart'] svg").first.wait_for()
+        assert not set(WANTED) & set(asked), "a script came twice"
+        page.wait_for_timeout(4000)  # in which the browser would complain of what was fetched for nothing
