@@ -34,8 +34,11 @@ def axes(opened: Opened, go: Open) -> Told | None:
     _choices(spec, varying, go)
     pins = pins_of(opened, spec)
     pinned = bool(pins) and (spec.others or likely_others(opened, spec, pins)) == OTHERS[0]
-    _others(opened, spec, pins, pinned=pinned, go=go)
-    return _drawn(*laid_out(opened, _at_z(opened, spec, go), pins if pinned else {}), spec)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        at = _at_z(opened, spec, go)
+        _others(opened, spec, pins, pinned=pinned, go=go)
+    _said_of_all(spec, pins, pinned=pinned)
+    return _drawn(*laid_out(opened, at, pins if pinned else {}), spec)
 
 
 def _drawn(opened: Opened, pivoted: Pivot, spec: FilterSpec) -> Told | None:
@@ -141,25 +144,28 @@ def _told(name: str, written: str) -> str:
 
 
 def _others(opened: Opened, spec: FilterSpec, pins: Mapping[str, Value], *, pinned: bool, go: Open) -> None:
-    """What holds for all cells, and what they are the best of."""
-    fixed = [
+    """What the parameters along no axis are in the cells."""
+    if not pins:
+        return
+    st.session_state["axis-others"] = OTHERS[0 if pinned else 1]
+    st.segmented_control(
+        "Everything else", OTHERS, key="axis-others", format_func=OTHERS_LABELS.__getitem__,
+        help="Pinned: as in the first run of the view, or as you say. Best of all: each cell is its first run in the view's order.",
+        on_change=lambda: go(replace(spec, others=st.session_state["axis-others"] or spec.others)),
+    )  # fmt: skip
+    for name in pins if pinned else ():
+        _pin(opened, spec, name, pins[name], go)
+
+
+def _said_of_all(spec: FilterSpec, pins: Mapping[str, Value], *, pinned: bool) -> None:
+    """What filters fix for all cells, and what these are the best of."""
+    told = [
         f"{label(name)} {choice_text(name, choice)}" for name, choice in spec.view.choices if name not in (spec.x, spec.y, spec.z, *pins)
     ]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        if pins:
-            st.session_state["axis-others"] = OTHERS[0 if pinned else 1]
-            st.segmented_control(
-                "Everything else", OTHERS, key="axis-others", format_func=OTHERS_LABELS.__getitem__,
-                help="Pinned: as in the first run of the view, or as you say. Best of all: each cell is its first run in the view's order.",
-                on_change=lambda: go(replace(spec, others=st.session_state["axis-others"] or spec.others)),
-            )  # fmt: skip
-        for name in pins if pinned else ():
-            _pin(opened, spec, name, pins[name], go)
     if pins and not pinned:
-        fixed.insert(0, "each cell is the first in this order over " + ", ".join(label(name).lower() for name in pins))
-    if fixed:
-        said = "; ".join(fixed)
-        st.caption(plain(f"{said[:1].upper()}{said[1:]}."))
+        told.insert(0, "Each cell is the first in this order over " + ", ".join(label(name).lower() for name in pins))
+    if told:
+        st.caption(plain("; ".join(told) + "."))
 
 
 def _pin(opened: Opened, spec: FilterSpec, name: str, value: Value, go: Open) -> None:

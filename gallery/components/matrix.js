@@ -34,6 +34,7 @@ function head(one, scope) {
 
 function build(data) {
   const table = element("table")
+  table.style.setProperty("--columns", data.columns.length)
   const top = element("tr")
   const corner = element("th", "corner faint", data.corner)
   corner.scope = "col"
