@@ -53,7 +53,7 @@ def _drawn(opened: Opened, pivoted: Pivot, spec: FilterSpec) -> Told | None:
     if pivoted.left_out:
         st.caption(f"{counted(pivoted.left_out, 'more value')} of these axes did not fit; filters choose others.")
     if missing is not None:
-        with st.expander(f"Run the {counted(missing.runs, 'missing combination')}"):
+        with st.expander(f"Run {counted(missing.runs, 'missing combination')}"):
             st.caption(
                 "Save it in the workspace's folder, where the input pictures are, and run it. Everything else is as in the first run here."
             )
@@ -72,11 +72,11 @@ def pins_of(opened: Opened, spec: FilterSpec) -> dict[str, Value]:
 
 
 def likely_others(opened: Opened, spec: FilterSpec, pins: Mapping[str, Value]) -> str:
-    """Pinned, unless cells would be empty by it, as they are where parameters were drawn at random."""
+    """Pinned, unless most cells would be empty by it, as they are where parameters were drawn at random."""
     ends = _ends(opened, spec)
-    open_cells = pivot(opened.look, ends, opened.selected)
-    pinned_cells = pivot(opened.look, ends, opened_as(with_pins(opened.spec, pins), opened.moment).selected)
-    return OTHERS[0] if len(pinned_cells.missing()) <= len(open_cells.missing()) else OTHERS[1]
+    pinned = opened_as(with_pins(opened.spec, pins), opened.moment)
+    filled, left = (pivot(opened.look, ends, selected).filled() for selected in (opened.selected, pinned.selected))
+    return OTHERS[0] if 2 * left > filled else OTHERS[1]
 
 
 def with_pins(spec: FilterSpec, pins: Mapping[str, Value]) -> FilterSpec:

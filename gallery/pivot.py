@@ -52,6 +52,10 @@ class Pivot:
     cells: Mapping[tuple[int, int], Cell]
     left_out: int
 
+    def filled(self) -> int:
+        """How many cells show a run."""
+        return sum(cell.place is not None for cell in self.cells.values())
+
     def missing(self) -> list[tuple[int, int]]:
         """The (row, column) that no combination fits, row by row."""
         return [at for at, cell in sorted(self.cells.items()) if cell.place is None and not cell.hidden]
