@@ -34,15 +34,20 @@ def backup(folder: Path, out: Path, *, database_only: bool, as_json: bool) -> No
     workspace = open_workspace(folder, create=False)
     with storage_errors(workspace.url):
         made = backups.back_up(workspace, out, database_only=database_only)
+    exports = housekeeping.finished_exports(workspace)
     if as_json:
         copied = {"folder": str(made.folder), "files": made.pictures.files, "bytes": made.pictures.bytes}
-        _print_json({**copied, "checkpoints": made.checkpoints, "lost_checkpoints": made.lost_checkpoints})
+        states = {"checkpoints": made.checkpoints, "lost_checkpoints": made.lost_checkpoints}
+        _print_json(copied | states | {"exports_left_out": len(exports)})
         return
     what = "the database" if database_only else f"{_count(made.pictures.files, 'file')} ({amount_of_bytes(made.pictures.bytes)}) copied"
     states = f", {_count(made.checkpoints, 'resumable state')}" if made.checkpoints else ""
     print(f"{printable(str(made.folder))}: {what}{states}. It is a workspace: look at it with --workspace.")
     if made.lost_checkpoints:
         print(f"{_count(made.lost_checkpoints, 'resumable state')} could not be read; those runs would begin from their start.")
+    if exports:
+        those = f"{_count(len(exports), 'export')} ({amount_of_bytes(sum(path.stat().st_size for path in exports))})"
+        print(printable(f"{those} left out: the Export page makes such zips again; to keep just these, copy {exports[0].parent}."))
 
 
 def verify(folder: Path, *, quick: bool, as_json: bool) -> int:

@@ -52,6 +52,17 @@ def test_backup_verify_and_the_way_back_after_a_loss(typed: Typed, w: Path, tmp_
     assert typed("verify")[0] == 0
 
 
+def test_backup_says_which_exports_it_leaves_out(typed: Typed, w: Path, tmp_path: Path) -> None:
+    assert "left out" not in typed("backup", "--out", tmp_path / "without")[1]
+    (w / "exports").mkdir()
+    for name, size in (("a.zip", 1_500_000), ("b.zip", 500_000), (".c.zip.partial", 7)):
+        (w / "exports" / name).write_bytes(b"x" * size)
+    out = typed("backup", "--out", tmp_path / "b")[1]
+    assert f"2 exports (2.0 MB) left out: the Export page makes such zips again; to keep just these, copy {w / 'exports'}.\n" in out
+    assert not (tmp_path / "b/exports").exists()
+    assert json.loads(typed("backup", "--out", tmp_path / "b", "--json")[1])["exports_left_out"] == 2
+
+
 def test_merge_and_pull_of_a_folder_make_a_workspace_and_refuse_what_is_none(typed: Typed, w: Path, tmp_path: Path) -> None:
     unfinished = made_up_workspace(tmp_path / "other", betas=2, name="other", unfinished=1).folder
     code, out, _ = typed("merge", unfinished, "--workspace", tmp_path / "new")
