@@ -37,8 +37,8 @@ def backup(folder: Path, out: Path, *, database_only: bool, as_json: bool) -> No
     exports = housekeeping.finished_exports(workspace)
     if as_json:
         copied = {"folder": str(made.folder), "files": made.pictures.files, "bytes": made.pictures.bytes}
-        states = {"checkpoints": made.checkpoints, "lost_checkpoints": made.lost_checkpoints}
-        _print_json(copied | states | {"exports_left_out": len(exports)})
+        kept = {"checkpoints": made.checkpoints, "lost_checkpoints": made.lost_checkpoints}
+        _print_json({**copied, **kept, "exports_left_out": len(exports)})
         return
     what = "the database" if database_only else f"{_count(made.pictures.files, 'file')} ({amount_of_bytes(made.pictures.bytes)}) copied"
     states = f", {_count(made.checkpoints, 'resumable state')}" if made.checkpoints else ""
