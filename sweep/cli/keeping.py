@@ -15,8 +15,9 @@ from db.engine import storage_errors
 from db.verify import verify as look
 from db.workspace import Workspace, open_workspace
 from sweep.amounts import amount_of_bytes
-from sweep.cli.wording import printable
-from sweep.errors import InputError, StorageError
+from sweep.cli.wording import printable, say
+from sweep.errors import InputError, StorageError, WorkspaceBusy
+from sweep.signing import sign
 
 MOST_FAULTS = 50
 
@@ -51,12 +52,13 @@ def backup(folder: Path, out: Path, *, database_only: bool, as_json: bool) -> No
 
 
 def verify(folder: Path, *, quick: bool, as_json: bool) -> int:
-    """`stylesweep verify`; 0 if the workspace is whole, else the exit code of damage."""
+    """`stylesweep verify`; 0 if the workspace is whole, else the exit code of damage. A whole one gets what signatures it lacks."""
     workspace = open_workspace(folder, create=False)
     with storage_errors(workspace.url):
         found = look(workspace, quick=quick)
+    signed = _signed(workspace) if not quick and not found.faults else 0
     if as_json:
-        _print_json(asdict(found))
+        _print_json(asdict(found) | {"signed": signed})
     else:
         for fault in found.faults[:MOST_FAULTS]:
             print(printable(f"{fault.what}.\n    {fault.do[:1].upper()}{fault.do[1:]}."))
@@ -67,9 +69,21 @@ def verify(folder: Path, *, quick: bool, as_json: bool) -> int:
         if found.database_only:
             print("A backup of the database alone: pictures that it speaks of and does not have are no fault.")
         print(f"{looked} {how}: {_count(len(found.faults), 'fault')}.")
+        if signed:
+            print(f"{_count(signed, 'picture')} of an earlier stylesweep can now be told as near-duplicates, too.")
         if found.orphans:
             print(f"{_count(found.orphans, 'file')} ({amount_of_bytes(found.orphan_bytes)}) that nothing refers to: stylesweep gc")
     return StorageError.exit_code if found.faults else 0
+
+
+def _signed(workspace: Workspace) -> int:
+    """How many pictures got the signature they lacked. A workspace that cannot be written is no less whole."""
+    try:
+        with storage_errors(workspace.url):
+            return sign(workspace)
+    except (StorageError, WorkspaceBusy) as error:
+        say(f"note: signatures of pictures could not be added: {error}")
+        return 0
 
 
 def merge(folder: Path, other: Path, *, as_json: bool) -> None:

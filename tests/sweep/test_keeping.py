@@ -42,7 +42,7 @@ def test_backup_verify_and_the_way_back_after_a_loss(typed: Typed, w: Path, tmp_
     assert code == 0 and out.startswith(f"{tmp_path / 'b'}: 16 files (")
     assert json.loads(typed("backup", "--out", tmp_path / "b", "--json")[1])["files"] == 0
     code, out, _ = typed("verify")
-    assert (code, out) == (0, "8 pictures, 16 files, 0 resumable states read and compared with their names: 0 faults.\n")
+    assert code == 0 and out.startswith("8 pictures, 16 files, 0 resumable states read and compared with their names: 0 faults.\n")
     lost = sorted((w / "artifacts").glob("*/*.png"))[0]
     lost.unlink()
     code, out, _ = typed("verify", "--quick")
