@@ -35,6 +35,11 @@ _BATCH = 500
 _Item = TypeVar("_Item")
 
 
+def finished_exports(workspace: Workspace) -> list[Path]:
+    """The zips that pages have exported. Everything in them is made from results, so backups and merges leave them where they are."""
+    return sorted(path for path in workspace.folder.glob(f"{EXPORTS}/*.zip") if path.is_file())
+
+
 def archive(engine: Engine, name: str) -> None:
     """Put a sweep away: it is kept, and shown when asked for. No harm if it is put away already.
 

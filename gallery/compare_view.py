@@ -16,8 +16,11 @@ from sweep.combination import RunSettings
 
 MODES = ("side", "slider", "flicker", "difference")
 MOST_RUNS = 4
-INPUTS = ("content", "style")
-LETTERS = "ABCDEF"
+INPUTS = ("content", "style", "style2", "style3", "style4")
+"""The content, and the pictures of the style, of a blend those of the greatest shares, the greatest first."""
+MOST_STYLES = len(INPUTS) - 1
+LETTERS = "ABCDEFGHI"
+"""One for each of `MOST_RUNS` and `INPUTS`."""
 _SHORT = len("r1-") + 12
 _MOST_NAMED = 20
 _SMALLEST_STYLE = 16
@@ -25,7 +28,7 @@ _SMALLEST_STYLE = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What the URL asks for: run keys or beginnings of them, 'content' and 'style'; how it is shown; the places of the pair."""
+    """What the URL asks for: run keys or beginnings of them, and words of `INPUTS`; how it is shown; the places of the pair."""
 
     ids: tuple[str, ...] = ()
     mode: str = MODES[0]
@@ -77,6 +80,11 @@ class Compared:
     remarks: tuple[str, ...]
 
     @property
+    def inputs_of(self) -> Result | None:
+        """The run whose content and style are on the stage: the first with a picture."""
+        return next((run for run in self.runs if run.width), next(iter(self.runs), None))
+
+    @property
     def letters(self) -> tuple[str, ...]:
         """Of the runs."""
         of = {pane.run: pane.letter for pane in self.panes}
@@ -86,6 +94,16 @@ class Compared:
     def differing(self) -> tuple[str, ...]:
         """The parameters in which the runs differ, in the order people read them."""
         return differing(self.runs)
+
+
+def style_parts(run: Result) -> list[tuple[str, float]]:
+    """(SHA-256, share) of the pictures of a run's style, the greatest share first."""
+    return sorted(RunSettings.from_canonical(run.settings).style, key=lambda part: -part[1])
+
+
+def style_tokens(run: Result) -> tuple[str, ...]:
+    """The words of `INPUTS` for all that can be shown of a run's style."""
+    return INPUTS[1 : 1 + len(style_parts(run))]
 
 
 def differing(runs: Sequence[Result]) -> tuple[str, ...]:
@@ -112,9 +130,8 @@ def read_compared(connection: Connection, request: Request, sweeps: Sequence[str
             order.append(key)
         if remark:
             remarks.append(remark)
-    if not runs:
-        order = []
-    return Compared(runs=tuple(runs.values()), panes=_panes(connection, order, runs), remarks=tuple(remarks))
+    found = Compared(runs=tuple(runs.values()), panes=(), remarks=tuple(remarks))
+    return replace(found, panes=_panes(connection, order, found))
 
 
 def run_named(connection: Connection, text: str) -> tuple[str | None, str]:
@@ -130,7 +147,7 @@ def run_named(connection: Connection, text: str) -> tuple[str | None, str]:
 
 
 def shortened(connection: Connection, keys: Sequence[str]) -> list[str]:
-    """Beginnings that name just these runs, for URLs; 'content' and 'style' stay as they are."""
+    """Beginnings that name just these runs, for URLs; words of `INPUTS` stay as they are."""
     short = []
     for key in keys:
         found, _ = run_named(connection, key[:_SHORT]) if key not in INPUTS else (None, "")
@@ -146,16 +163,15 @@ def _combination(connection: Connection, run_key: str, sweeps: Sequence[str]) ->
 # --- panes ------------------------------------------------------------------------------------------------------------
 
 
-def _panes(connection: Connection, order: Sequence[str], runs: Mapping[str, Result]) -> tuple[Pane, ...]:
-    names = differing(list(runs.values())) or ("content", "style", "beta")
-    first = next((run for run in runs.values() if run.width), next(iter(runs.values()), None))
+def _panes(connection: Connection, order: Sequence[str], found: Compared) -> tuple[Pane, ...]:
+    runs, first = {run.run_key: run for run in found.runs}, found.inputs_of
+    if first is None:
+        return ()
+    names = differing(found.runs) or ("content", "style", "beta")
+    there = {*runs, "content", *style_tokens(first)}
     panes = []
-    for letter, token in zip(LETTERS, order, strict=False):
-        if token in runs:
-            pane = _run_pane(connection, runs[token], names)
-        else:
-            assert first is not None  # without a run there is no order
-            pane = _input_pane(connection, token, first)
+    for letter, token in zip(LETTERS, (token for token in order if token in there), strict=False):
+        pane = _run_pane(connection, runs[token], names) if token in runs else _input_pane(connection, token, first)
         panes.append(replace(pane, letter=letter))
     return tuple(_framed(panes))
 
@@ -191,17 +207,19 @@ def _run_pane(connection: Connection, run: Result, names: Sequence[str]) -> Pane
     return pane
 
 
-def _input_pane(connection: Connection, which: str, run: Result) -> Pane:
-    """The content, or the style of the greatest share, at the size at which the run saw it."""
-    settings = RunSettings.from_canonical(run.settings)
-    sha256, part = settings.content, ""
+def _input_pane(connection: Connection, token: str, run: Result) -> Pane:
+    """The content, or one picture of the style, at the size at which the run saw it."""
+    which = "style" if token in INPUTS[1:] else "content"
+    sha256, share, title = run.content_sha256, 1.0, label(which)
     if which == "style":
-        sha256, share = max(settings.style, key=lambda pair: pair[1])
-        part = f" · {share:.0%} of the style" if len(settings.style) > 1 else ""
+        parts = style_parts(run)
+        sha256, share = parts[INPUTS.index(token) - 1]
+        title = f"{title} {share:.0%}" if len(parts) > 1 else title
     row = queries.image(connection, sha256)
-    name = run.parameters[which] if not part else str((row or {}).get("original_name") or sha256[:12])
+    name = run.parameters[which] if title == label(which) else str((row or {}).get("original_name") or sha256[:12])
+    part = f", {share:.0%} of the style" if title != label(which) else ""
     pane = Pane(
-        token=which, letter="", name=f"{label(which)}: {name}", note="", alt=f"{label(which)} image {name}", none="Not in this workspace"
+        token=token, letter="", name=f"{title}: {name}", note="", alt=f"{label(which)} image {name}{part}", none="Not in this workspace"
     )
     if row is None:
         return pane
@@ -209,8 +227,7 @@ def _input_pane(connection: Connection, which: str, run: Result) -> Pane:
     smaller = f", drawn from {LARGEST_WHOLE} px" if max(w, h) > LARGEST_WHOLE else ""
     return replace(
         pane, src=Crop(sha256, min(max(w, h), LARGEST_WHOLE)).url(), original=original_url(sha256, row["format"]), none="",
-        w=w, h=h, colour=row["mean_colour"],
-        note=f"{w} x {h} px, as the run saw it{smaller}{part}",
+        w=w, h=h, colour=row["mean_colour"], note=f"{w} x {h} px, as the run saw it{smaller}",
     )  # fmt: skip
 
 

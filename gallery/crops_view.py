@@ -10,19 +10,16 @@ from sqlalchemy import Connection
 from db import queries
 from db.queries import Result
 from gallery.compare_beside import places_with_pictures
-from gallery.compare_view import seen_size
+from gallery.compare_view import MOST_STYLES, seen_size, style_parts
 from gallery.crops import LARGEST_WHOLE, Crop
 from gallery.opened import Opened
 from gallery.routes import original_url
 from gallery.tiles import tiles_at
 from gallery.wording import alternative, caption, counted
-from sweep.combination import RunSettings
 
 SMALLEST, LARGEST, USUAL = 96, 384, 192
 STEP = 32
 """The sizes that a region can have are 32 pixels apart."""
-MOST_STYLES = 4
-"""Of a blend, those of the greatest shares."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,9 +148,7 @@ class _Rows:
 
 def _group(rows: _Rows, runs: Sequence[Result], varying: Sequence[str]) -> Group:
     run = runs[0]
-    settings = RunSettings.from_canonical(run.settings)
-    styles = sorted(settings.style, key=lambda pair: -pair[1])[:MOST_STYLES]
-    wanted = [("content", settings.content), *(("style", sha256) for sha256, _ in styles)]
+    wanted = [("content", run.content_sha256), *(("style", sha256) for sha256, _ in style_parts(run)[:MOST_STYLES])]
     inputs = tuple(_input(which, run, row) for which, sha256 in wanted if (row := rows[sha256]) is not None)
     name = f"{caption(run.parameters, ('content', 'style'))} · {run.width} x {run.height} px"
     return Group(name=name, inputs=inputs, results=tuple(_result(one, varying) for one in runs))

@@ -9,7 +9,7 @@ from db.models import RUN_STATES
 from gallery.filters import FilterSpec, canonical_ranges, choice_tokens, read_choice, read_token, token
 from gallery.look import AT_ONCE
 from gallery.opened import Opened
-from gallery.person import call_me
+from gallery.person import call_me, keep_name
 from gallery.selection import Facet
 from gallery.view import FLAGS, NUMBERS, Choice, Range, View
 from gallery.wording import FLAG_LABELS, STATE_LABELS, YARDSTICK_LABELS, label, number, plain, shown
@@ -178,6 +178,7 @@ def _name(opened: Opened) -> None:
         call_me(st.session_state["reviewer"])
 
     st.text_input("You review as", key="reviewer", max_chars=100, on_change=renamed)
+    keep_name()
 
 
 def _unless(name: str, person: str) -> str:

@@ -65,6 +65,7 @@ MAY_KNOW = {
     "sweep.plan": {"db", "sweep.keys", "sweep.spec", "sweep.speed", "sweep.combination", "sweep.events", "sweep.transfer", "sweep.errors"},
     "sweep.recipe": {"db", "sweep.combination"},
     "sweep.inputs": {"db", "sweep.transfer.images", "sweep.errors"},
+    "sweep.signing": {"db", "sweep.transfer.images", "sweep.transfer.signatures", "sweep.errors"},
     "sweep.masks": {"sweep.inputs", "sweep.spec", "sweep.styles", "sweep.transfer.images", "sweep.errors"},
     "sweep.request": {"sweep.transfer", "sweep.combination"},
     "sweep.process": {"sweep.request", "sweep.transfer", "sweep.errors"},

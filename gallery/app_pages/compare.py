@@ -9,7 +9,19 @@ from db.reviews import said
 from gallery.charts import SERIES, compared_chart
 from gallery.compare_beside import best_of_view, read_beside
 from gallery.compare_table import curve_words, curves_of, equal_words, parameter_lines, yardstick_lines
-from gallery.compare_view import INPUTS, MOST_RUNS, Compared, Request, read_compared, read_request, run_named, shortened, shown_params
+from gallery.compare_view import (
+    INPUTS,
+    MOST_RUNS,
+    Compared,
+    Request,
+    read_compared,
+    read_request,
+    run_named,
+    shortened,
+    shown_params,
+    style_parts,
+    style_tokens,
+)
 from gallery.components.compare import Said, Stage, asked_of, compare, shown_of
 from gallery.components.differences import differences
 from gallery.links import url_params
@@ -81,14 +93,19 @@ def head(opened: Opened, compared: Compared) -> None:
 def adding(compared: Compared) -> None:
     """Content, style, and any run by its key."""
     tokens = [pane.token for pane in compared.panes]
-    for which in INPUTS:
+    assert compared.inputs_of is not None  # there are runs
+    styles, parts = style_tokens(compared.inputs_of), len(style_parts(compared.inputs_of))
+    for which, wanted in (("content", INPUTS[:1]), ("style", styles)):
         key = f"pane-{which}"
-        st.session_state[key] = which in tokens
+        st.session_state[key] = set(wanted) <= set(tokens)
 
-        def changed(which: str = which, key: str = key) -> None:
-            open_ids([*tokens, which] if st.session_state[key] else [token for token in tokens if token != which])
+        def changed(wanted: Sequence[str] = wanted, key: str = key) -> None:
+            others = [token for token in tokens if token not in wanted]
+            open_ids([*others, *wanted] if st.session_state[key] else others)
 
-        st.toggle(f"The {which} picture", key=key, on_change=changed)
+        st.toggle(f"The {which} picture{'' if len(wanted) == 1 else 's'}", key=key, on_change=changed)
+    if parts > len(styles):
+        st.caption(f"The style is a blend of {parts} pictures; the {len(styles)} of the greatest shares are shown.")
     by_key(tokens, full=len(compared.runs) >= MOST_RUNS)
 
 

@@ -3,7 +3,7 @@
 // Tells Python: state "shown" {mode, pair, ids, told}; trigger "ask" {kind, ids}: open (a run's page), leave (to the gallery), clear (no pane).
 
 const GAP = 8
-const LETTERS = "ABCDEF"
+const LETTERS = "ABCDEFGHI"
 const HEAD = 46
 const MODES = [
   ["side", "Side by side", "All panes, with the same place in each"],

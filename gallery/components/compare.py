@@ -108,7 +108,7 @@ def asked_of(state: Any) -> Asked | None:
 
 
 def _tokens(ids: Any) -> tuple[str, ...]:
-    """Run keys, 'content' and 'style', no more than have a letter."""
+    """Run keys and words of `INPUTS`, no more than have a letter."""
     if not isinstance(ids, list | tuple):
         return ()
     words = [str(one)[:64] for one in ids[: len(LETTERS)]]

@@ -40,7 +40,9 @@ function heading(pane, act) {
     name.href = act.href(pane)
     name.onclick = (event) => follow(event, () => act.open(pane))
   }
-  text.append(name, element("span", "note faint", pane.note))
+  const note = element("span", "note faint", pane.note)
+  note.title = pane.note
+  text.append(name, note)
   const buttons = element("span", "buttons")
   if (pane.original) {
     const link = element("a", "icon", "\u2197")

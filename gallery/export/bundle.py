@@ -213,7 +213,8 @@ def _readme(exported: Sequence[Exported], options: ExportOptions) -> str:
         else "(inputs are left out; each recipe says which files belong into inputs/, by SHA-256)\n"
     )
     sheet = "contact_sheet*  all pictures at a glance\n" if options.sheet else ""
-    carries = "as PNG text" if options.form == "png" else "in its EXIF comment, and its XMP"
+    carries, tags = ("as PNG text", "-Stylesweep -Parameters") if options.form == "png" else ("in its EXIF comment", "-UserComment")
+    file = f"FILE.{SUFFIXES[options.form]}"
     images = f"images/         the pictures, in that order; each carries its recipe {carries}\n" if options.pictures else ""
     return (
         f"{MARK}\n\n{len(exported)} results of neural style transfer, {options.ordered}, written by {tool()}.\n\n"
@@ -222,7 +223,7 @@ def _readme(exported: Sequence[Exported], options: ExportOptions) -> str:
         "MANIFEST.sha256 check with: sha256sum -c MANIFEST.sha256\n\n"
         f"Make one again:        stylesweep run {first}\n"
         f"Make it larger:        stylesweep rerun {first} --size 1024\n"
-        "Look at a recipe:      stylesweep inspect FILE.png\n"
-        "With other programs:   exiftool -Stylesweep -Parameters FILE.png\n\n"
+        f"Look at a recipe:      stylesweep inspect {file}\n"
+        f"With other programs:   exiftool {tags} {file}\n\n"
         "In runs.csv a text that begins with = + - @ has a ' in front, so that no spreadsheet runs it as a formula.\n"
     )

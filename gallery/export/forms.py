@@ -3,7 +3,7 @@
 import io
 from collections.abc import Mapping
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from db.reviews import Said
 from gallery.export.describe import parameters_line, with_recipe, xmp
@@ -18,9 +18,9 @@ FORMS: Mapping[str, str] = {
 }
 """What a picture may be written as."""
 SUFFIXES: Mapping[str, str] = {"png": "png", "jpeg": "jpg", "webp": "webp"}
-_EXIF_IFD, _DESCRIPTION, _SOFTWARE, _COMMENT = 0x8769, 0x010E, 0x0131, 0x9286
 _UNICODE = b"UNICODE\0"
-"""How an EXIF comment says that it is UTF-16."""
+"""How an EXIF comment says that it is UTF-16, in the byte order of the data around it."""
+_BEGINS = f"{KEYWORD}: "
 
 
 def in_form(picture: bytes, form: str, recipe: Recipe, said: Said) -> bytes:
@@ -35,9 +35,11 @@ def in_form(picture: bytes, form: str, recipe: Recipe, said: Said) -> bytes:
         return whole
     shown = with_transparency(whole)
     exif = Image.Exif()
-    exif[_DESCRIPTION] = parameters_line(recipe)
-    exif[_SOFTWARE] = str(recipe["tool"])
-    exif.get_ifd(_EXIF_IFD)[_COMMENT] = _UNICODE + f"{KEYWORD}: {canonical_json(recipe)}".encode("utf-16-le")
+    exif.endian = "<"
+    exif[ExifTags.Base.ImageDescription] = parameters_line(recipe)
+    exif[ExifTags.Base.Software] = str(recipe["tool"])
+    comment = f"{_BEGINS}{canonical_json(recipe)}"
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = _UNICODE + comment.encode("utf-16-le")
     buffer = io.BytesIO()
     about = {"exif": exif.tobytes(), "xmp": xmp(recipe, said).encode()}
     if form == "jpeg":
@@ -46,3 +48,15 @@ def in_form(picture: bytes, form: str, recipe: Recipe, said: Said) -> bytes:
     else:
         shown.save(buffer, "WEBP", quality=92, method=4, **about)
     return buffer.getvalue()
+
+
+def recipe_text(comment: bytes) -> str | None:
+    """The recipe, as JSON, in the EXIF comment of a JPEG or WebP that `in_form` made; None where it holds none.
+
+    In either byte order: a program that writes the data anew may turn it, and not all turn the text, too.
+    """
+    for order in ("utf-16-le", "utf-16-be"):
+        text = comment.removeprefix(_UNICODE).decode(order, errors="replace")
+        if comment.startswith(_UNICODE) and text.startswith(_BEGINS):
+            return text.removeprefix(_BEGINS)
+    return None

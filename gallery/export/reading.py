@@ -3,46 +3,56 @@
 import json
 from typing import Any
 
+from gallery.export.forms import recipe_text
 from gallery.export.png import SIGNATURE, read_text_chunks
 from gallery.export.recipe import KEYWORD, SCHEMA, Recipe, checked
 from gallery.export.spec import RECIPE_LINE, same_plan
 from sweep.errors import InputError, SpecError
+from sweep.transfer.images import exif_comment
 from sweep.yaml_file import YamlFile
 
 MAX_CHARACTERS = 256 * 1024
 """A recipe has about 2,000; what is much larger is no recipe, and some numbers take quadratic time to read."""
 
+_JPEG = b"\xff\xd8\xff"
+_WROTE = "a PNG, JPEG or WebP picture, a .yaml or a .json that stylesweep wrote"
+
 
 def read_recipe(data: bytes, name: str) -> Recipe:
-    """The recipe in the bytes of a PNG that stylesweep made, of an exported YAML sidecar, or of JSON. name: for messages.
+    """The recipe in the bytes of a PNG, JPEG or WebP that stylesweep made, of an exported YAML sidecar, or of JSON. name: for messages.
 
-    Nothing in it is trusted: sizes are bounded, every field's type is checked, YAML is read without tags and aliases.
+    What it is is seen from the bytes, whatever its name says. Nothing in it is trusted: sizes are bounded, every field's type is checked,
+    YAML is read without tags and aliases.
 
     Raises:
         InputError: it holds no recipe, or a broken one; the sentence says what it is and what to do.
     """
     if data.startswith(SIGNATURE):
-        texts = read_text_chunks(data, name, {KEYWORD})
-        if KEYWORD not in texts:
-            raise InputError(
-                f"{name} carries no stylesweep recipe: another program made it, or removed its text. "
-                "Give the .yaml beside it, or a picture that stylesweep exported."
-            )
-        return checked(_json(texts[KEYWORD], name), name)
+        return _inside(read_text_chunks(data, name, {KEYWORD}).get(KEYWORD), name)
+    if data.startswith(_JPEG) or (data.startswith(b"RIFF") and data[8:12] == b"WEBP"):
+        return _inside(recipe_text(exif_comment(data, name)), name)
     return _from_text(_text(data, name), name)
+
+
+def _inside(text: str | None, name: str) -> Recipe:
+    """The recipe that a picture carries; None: it carries none."""
+    if text is None:
+        raise InputError(
+            f"{name} carries no stylesweep recipe: another program made it, or removed its text. "
+            "Give the .yaml beside it, or a picture that stylesweep exported."
+        )
+    return checked(_json(text, name), name)
 
 
 def _text(data: bytes, name: str) -> str:
     if len(data) > MAX_CHARACTERS:
-        raise InputError(
-            f"{name} has {len(data):,} bytes; a recipe has about 2,000. Give a picture, a .yaml or a .json that stylesweep wrote."
-        )
+        raise InputError(f"{name} has {len(data):,} bytes; a recipe has about 2,000. Give {_WROTE}.")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{name} is neither a PNG nor text; a recipe is in a PNG, a .yaml or a .json that stylesweep wrote.") from error
+        raise InputError(f"{name} is neither text nor a picture that may carry a recipe; give {_WROTE}.") from error
     if not text.strip():
-        raise InputError(f"{name} is empty; give a PNG, a .yaml or a .json that stylesweep wrote.")
+        raise InputError(f"{name} is empty; give {_WROTE}.")
     return text
 
 

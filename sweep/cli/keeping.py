@@ -15,8 +15,9 @@ from db.engine import storage_errors
 from db.verify import verify as look
 from db.workspace import Workspace, open_workspace
 from sweep.amounts import amount_of_bytes
-from sweep.cli.wording import printable
-from sweep.errors import InputError, StorageError
+from sweep.cli.wording import printable, say
+from sweep.errors import InputError, StorageError, WorkspaceBusy
+from sweep.signing import sign
 
 MOST_FAULTS = 50
 
@@ -34,24 +35,30 @@ def backup(folder: Path, out: Path, *, database_only: bool, as_json: bool) -> No
     workspace = open_workspace(folder, create=False)
     with storage_errors(workspace.url):
         made = backups.back_up(workspace, out, database_only=database_only)
+    exports = housekeeping.finished_exports(workspace)
     if as_json:
         copied = {"folder": str(made.folder), "files": made.pictures.files, "bytes": made.pictures.bytes}
-        _print_json({**copied, "checkpoints": made.checkpoints, "lost_checkpoints": made.lost_checkpoints})
+        kept = {"checkpoints": made.checkpoints, "lost_checkpoints": made.lost_checkpoints}
+        _print_json({**copied, **kept, "exports_left_out": len(exports)})
         return
     what = "the database" if database_only else f"{_count(made.pictures.files, 'file')} ({amount_of_bytes(made.pictures.bytes)}) copied"
     states = f", {_count(made.checkpoints, 'resumable state')}" if made.checkpoints else ""
     print(f"{printable(str(made.folder))}: {what}{states}. It is a workspace: look at it with --workspace.")
     if made.lost_checkpoints:
         print(f"{_count(made.lost_checkpoints, 'resumable state')} could not be read; those runs would begin from their start.")
+    if exports:
+        those = f"{_count(len(exports), 'export')} ({amount_of_bytes(sum(path.stat().st_size for path in exports))})"
+        print(printable(f"{those} left out: the Export page makes such zips again; to keep just these, copy {exports[0].parent}."))
 
 
 def verify(folder: Path, *, quick: bool, as_json: bool) -> int:
-    """`stylesweep verify`; 0 if the workspace is whole, else the exit code of damage."""
+    """`stylesweep verify`; 0 if the workspace is whole, else the exit code of damage. A whole one gets what signatures it lacks."""
     workspace = open_workspace(folder, create=False)
     with storage_errors(workspace.url):
         found = look(workspace, quick=quick)
+    signed = _signed(workspace) if not quick and not found.faults else 0
     if as_json:
-        _print_json(asdict(found))
+        _print_json(asdict(found) | {"signed": signed})
     else:
         for fault in found.faults[:MOST_FAULTS]:
             print(printable(f"{fault.what}.\n    {fault.do[:1].upper()}{fault.do[1:]}."))
@@ -62,9 +69,21 @@ def verify(folder: Path, *, quick: bool, as_json: bool) -> int:
         if found.database_only:
             print("A backup of the database alone: pictures that it speaks of and does not have are no fault.")
         print(f"{looked} {how}: {_count(len(found.faults), 'fault')}.")
+        if signed:
+            print(f"{_count(signed, 'picture')} of an earlier stylesweep can now be told as near-duplicates, too.")
         if found.orphans:
             print(f"{_count(found.orphans, 'file')} ({amount_of_bytes(found.orphan_bytes)}) that nothing refers to: stylesweep gc")
     return StorageError.exit_code if found.faults else 0
+
+
+def _signed(workspace: Workspace) -> int:
+    """How many pictures got the signature they lacked. A workspace that cannot be written is no less whole."""
+    try:
+        with storage_errors(workspace.url):
+            return sign(workspace)
+    except (StorageError, WorkspaceBusy) as error:
+        say(f"note: signatures of pictures could not be added: {error}")
+        return 0
 
 
 def merge(folder: Path, other: Path, *, as_json: bool) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError, features
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError, features
 from PIL.PngImagePlugin import PngInfo
 
 from sweep.errors import ImageError
@@ -65,6 +65,21 @@ def open_picture(data: bytes, name: str) -> Picture:
         ) from error
     except Exception as error:  # Pillow's decoders raise nearly everything on damaged files; what they say is about the file
         raise ImageError(f"The picture {name} is damaged or cut short ({error}); export or copy it again.") from error
+
+
+def exif_comment(data: bytes, name: str) -> bytes:
+    """The comment in the Exif data of a JPEG or WebP called `name` (used in messages only); empty where it has none.
+
+    The picture itself is not decoded. Raises ImageError for what is damaged or no such picture.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=("JPEG", "WEBP")) as opened:
+                comment = opened.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
+    except Exception as error:  # as for pixels: the parsers raise nearly everything on damaged files
+        raise ImageError(f"{name} is damaged or cut short; use an undamaged copy.") from error
+    return comment if isinstance(comment, bytes) else b""
 
 
 def mask_levels(picture: Picture) -> np.ndarray:

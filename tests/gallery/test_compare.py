@@ -16,13 +16,13 @@ from sqlalchemy import insert, select, update
 from streamlit.testing.v1 import AppTest
 
 from db import queries
-from db.models import Combination, Image, Review
+from db.models import Combination, Image, Review, Run
 from db.queries import Result
 from db.review_operations import default_person
 from db.workspace import Workspace, open_workspace
 from gallery.charts import common_starts, compared_chart
 from gallery.compare_table import best_of, curve_words, equal_words, parameter_lines, yardstick_lines
-from gallery.compare_view import Compared, Request, read_compared, read_request, run_named, seen_size, shortened, shown_params
+from gallery.compare_view import Compared, Request, read_compared, read_request, run_named, seen_size, shortened, shown_params, style_tokens
 from gallery.components.compare import Asked, Shown, asked_of, shown_of
 from gallery.crops import Crop
 from sweep.transfer.yardstick_names import NAMES
@@ -85,7 +85,7 @@ def test_mode_and_pair_stand_in_the_url_unless_they_go_without_saying() -> None:
         ({"shown": {"mode": "slider", "pair": [0, 2], "told": 3}}, None),
         (
             {"shown": {"mode": "slider", "pair": [0, 2], "ids": ["r1-a", "../x", "style"] + ["r1-b"] * 9, "told": 3}},
-            Shown(mode="slider", pair=(0, 2), ids=("r1-a", "style", "r1-b", "r1-b", "r1-b"), told=3),
+            Shown(mode="slider", pair=(0, 2), ids=("r1-a", "style", *("r1-b",) * 6), told=3),
         ),
         ({"shown": {"mode": "x", "pair": [0, 2], "ids": ["r1-a"], "told": 3}}, None),
         ({"shown": {"mode": "slider", "pair": [0, 99], "ids": ["r1-a"], "told": 3}}, None),
@@ -196,6 +196,51 @@ def test_a_style_is_as_large_as_the_run_saw_it(wide: Workspace, own: tuple[int, 
     changed = replace(run, settings=dict(run.settings) | {"style_scale": scale})
     assert seen_size(changed, "style", own) == size
     assert seen_size(changed, "content", (960, 640)) == (96, 64)
+
+
+def blended(workspace: Workspace, shares: dict[str, float]) -> list[Result]:
+    """Two runs of `demo` with a picture, whose style is a blend of these input pictures now."""
+    pair = results(workspace, "demo")[:2]
+    with workspace.writer().begin() as connection:
+        named = select(Image.original_name, Image.sha256).where(Image.original_name.is_not(None))
+        hashes = {name: sha256 for name, sha256 in connection.execute(named)}
+        parts = sorted([hashes.get(name, f"{number:x}" * 64), share] for number, (name, share) in enumerate(shares.items()))
+        text = " + ".join(f"{share:g} {name}" for name, share in shares.items())
+        for run in pair:
+            connection.execute(update(Run).where(Run.run_key == run.run_key).values(settings=dict(run.settings) | {"style": parts}))
+            connection.execute(update(Combination).where(Combination.id == run.id).values(style=text))
+    return pair
+
+
+def test_every_picture_of_a_blend_is_a_pane_with_its_share_the_greatest_first(tmp_path: Path) -> None:
+    workspace = made_up_workspace(tmp_path, betas=1)
+    first, second = blended(workspace, {"glass.png": 0.25, "waves.png": 0.75})
+    with compared(workspace, first.run_key, second.run_key, "style", "style2", "style3") as found:
+        assert [pane.name for pane in found.panes[2:]] == ["Style 75%: waves.png", "Style 25%: glass.png"]
+        assert [(pane.token, pane.letter) for pane in found.panes[2:]] == [("style", "C"), ("style2", "D")]
+        assert found.panes[3].alt == "Style image glass.png, 25% of the style"
+        assert found.panes[2].src != found.panes[3].src and all(pane.src for pane in found.panes)
+        assert style_tokens(found.runs[0]) == ("style", "style2")
+
+
+def test_of_a_blend_of_many_the_four_greatest_are_offered_and_the_page_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = made_up_workspace(tmp_path, betas=1)
+    look_at(workspace.folder, monkeypatch)
+    shares = {"cat.png": 0.1, "waves.png": 0.3, "glass.png": 0.25, "harbour.jpg": 0.2, "gone.png": 0.15}
+    first, second = blended(workspace, shares)
+    at = page(ids=f"{first.run_key},{second.run_key},style", sweep="demo")
+    assert "a blend of 5 pictures; the 4 of the greatest shares are shown" in words(at)
+    toggle = at.toggle(key="pane-style")
+    assert (toggle.label, toggle.value) == ("The style pictures", False)  # one of them is on the stage, not all
+    toggle.set_value(True).run()
+    stage = component(at, "compare")
+    assert stage is not None
+    assert [pane["name"].partition(":")[0] for pane in stage["panes"][2:]] == ["Style 30%", "Style 25%", "Style 20%", "Style 15%"]
+    assert [bool(pane["src"]) for pane in stage["panes"][2:]] == [True, True, True, False]
+    assert str(at.query_params["ids"]).endswith(",style,style2,style3,style4")
+    at.toggle(key="pane-style").set_value(False).run()
+    stage = component(at, "compare")
+    assert stage is not None and [pane["token"] for pane in stage["panes"]] == [first.run_key, second.run_key]
 
 
 def test_a_shared_run_is_the_combination_of_the_view(tmp_path: Path) -> None:

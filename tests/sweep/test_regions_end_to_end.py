@@ -10,7 +10,9 @@ import yaml
 from PIL import Image
 
 from db import queries
+from db.reviews import UNSAID
 from db.workspace import Workspace, open_workspace
+from gallery.export.forms import in_form
 from gallery.export.reading import read_recipe
 from gallery.export.recipe import combination_of, pictures_of
 from gallery.run_pictures import input_pictures, pictured, recipe_yaml
@@ -114,12 +116,16 @@ def test_a_sidecar_plans_the_same_run(folder: Path) -> None:
         assert [run_key(one.combination.run_settings()) for one in planned] == [row["run_key"]]
 
 
-@pytest.mark.parametrize("which", ["image", "recipe_file"])
+@pytest.mark.parametrize("which", ["image", "recipe_file", "as_a_jpeg"])
 def test_rerun_makes_the_same_picture_from_a_bundle_alone(
     folder: Path, which: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(folder / "out", tmp_path / "bundle")
     row = exported(folder)[0]
+    if which == "as_a_jpeg":
+        row[which] = "images/renamed.png"
+        data = in_form((folder / "out" / row["image"]).read_bytes(), "jpeg", row["stylesweep"], UNSAID)
+        (tmp_path / "bundle" / row[which]).write_bytes(data)
     options = taking.RerunOptions(workspace=tmp_path / "new", size=None, address="inline", inputs=None)
     assert taking.rerun(str(tmp_path / "bundle" / row[which]), options) == 0
     captured = capsys.readouterr()

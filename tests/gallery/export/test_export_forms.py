@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import subprocess
 import time
 import zipfile
 from dataclasses import replace
@@ -21,9 +22,11 @@ from db.reviews import Said
 from db.workspace import Workspace
 from gallery.export.bundle import PRESETS, export_results
 from gallery.export.describe import xmp
-from gallery.export.forms import in_form
+from gallery.export.forms import FORMS, in_form
 from gallery.export.png import read_text_chunks
+from gallery.export.reading import read_recipe
 from gallery.export.recipe import KEYWORD, recipe_of
+from sweep.cli import taking
 
 SAID = Said(flag="pick", stars=4, note="warm", tags=("sky & sea", "wall"))
 
@@ -64,6 +67,40 @@ def test_the_recipe_is_in_the_comment_and_the_review_in_the_xmp(workspace: Works
     assert "<xmp:Rating>4</xmp:Rating>" in packet
     assert re.findall(r"<rdf:li>(.*?)</rdf:li>", packet) == ["sky &amp; sea", "wall"]
     assert sum(difference) / len(difference) < 8
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_inspect_reads_it_back_whatever_the_file_is_called(
+    workspace: Workspace, form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, recipe = picture_and_recipe(workspace)
+    for name in (f"best.{form}", "best.png", "best.yaml", "best"):
+        (tmp_path / name).write_bytes(in_form(data, form, recipe, SAID))
+        taking.inspect(tmp_path / name, as_json=True)
+        assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(recipe))
+
+
+@pytest.mark.parametrize("form", ["jpeg", "webp"])
+def test_exif_data_that_another_program_wrote_anew_is_read(workspace: Workspace, form: str, tmp_path: Path) -> None:
+    data, recipe = picture_and_recipe(workspace)
+    recipe["sweep"] = "Zürich 日本"
+    file = tmp_path / f"best.{form}"
+    file.write_bytes(in_form(data, form, recipe, SAID))
+    order = ["-exif:all=", "-tagsfromfile", "@", "-exif:all", "-unsafe", "-ExifByteOrder=MM", "-overwrite_original"]
+    subprocess.run(["exiftool", "-q", *order, "-Artist=somebody", file], check=True)
+    assert b"MM\0*" in file.read_bytes()  # the numbers' other end first, and the text as it was
+    assert read_recipe(file.read_bytes(), "best")["sweep"] == "Zürich 日本"
+
+
+def test_the_bundle_says_where_the_recipe_is(workspace: Workspace, tmp_path: Path) -> None:
+    with workspace.reader().connect() as connection:
+        results = queries.results(connection, limit=1)
+    export_results(workspace, results, tmp_path / "out", replace(PRESETS["share"], form="jpeg"))
+    command = re.search(r"exiftool (-\S+) FILE.jpg", (tmp_path / "out/README.txt").read_text())
+    (picture,) = (tmp_path / "out/images").iterdir()
+    assert command and picture.suffix == ".jpg"
+    said = subprocess.run(["exiftool", command[1], picture], check=True, capture_output=True, text=True).stdout
+    assert results[0].run_key in said
 
 
 def test_as_png_the_pixels_are_the_stored_ones_and_the_text_says_both(workspace: Workspace) -> None:

@@ -152,9 +152,56 @@ def test_a_picture_of_another_program_is_told_apart() -> None:
     assert "carries no stylesweep recipe" in refusal(picture_bytes(1), "holiday.png")
 
 
-@pytest.mark.parametrize("form", ["JPEG", "WEBP", "GIF", "BMP"])
+@pytest.mark.parametrize("form", ["JPEG", "WEBP"])
+def test_a_photograph_of_another_program_is_told_apart_whatever_it_is_called(form: str) -> None:
+    with_a_comment = picture(form, b"ASCII\0\0\0stylesweep rocks"), picture(form, b"UNICODE\0" + "at the sea".encode("utf-16-le"))
+    for data in (png(form), *with_a_comment):
+        for name in ("holiday.jpg", "holiday.webp", "holiday.png", "holiday.yaml"):
+            assert "carries no stylesweep recipe" in refusal(data, name)
+
+
+@pytest.mark.parametrize("form", ["GIF", "BMP", "TIFF"])
 def test_pictures_of_other_formats_are_refused(form: str) -> None:
-    refusal(png(form), "holiday.jpg")
+    assert "PNG, JPEG or WebP" in refusal(png(form), "holiday.jpg")
+
+
+def picture(form: str, comment: bytes, exif: bytes | None = None) -> bytes:
+    """A JPEG or WebP with that Exif comment, or with those bytes as its whole Exif data."""
+    around = Image.Exif()
+    around.get_ifd(0x8769)[0x9286] = comment
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(buffer, form, exif=exif if exif is not None else around.tobytes())
+    return buffer.getvalue()
+
+
+def commented(text: str) -> bytes:
+    return b"UNICODE\0" + text.encode("utf-16-le")
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP"])
+def test_a_recipe_in_a_comment_is_checked_as_any_other(form: str) -> None:
+    good = "stylesweep: " + json.dumps(GOOD)
+    for comment in (commented(good), b"UNICODE\0" + good.encode("utf-16-be")):
+        assert read_recipe(picture(form, comment), "good.jpg")["run_key"] == GOOD["run_key"]
+    for text in ("", "{", "[]", json.dumps(changed("alpha", -1)), "[" * 5_000):
+        refusal(picture(form, commented(f"stylesweep: {text}")))
+    refusal(picture(form, commented(good)[:-3]))
+    if form == "WEBP":  # a JPEG has no room for it
+        assert "characters" in refusal(picture(form, commented("stylesweep: " + "x" * 300_000)))
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP"])
+@pytest.mark.parametrize("exif", [b"", b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff", b"\0" * 40])
+def test_broken_exif_data_is_refused_in_a_sentence(form: str, exif: bytes) -> None:
+    refusal(picture(form, b"", exif))
+
+
+@given(st.sampled_from(["JPEG", "WEBP"]), st.integers(0, 5000), st.binary(min_size=1, max_size=8), st.booleans())
+def test_a_damaged_picture_is_read_or_refused_and_never_a_crash(form: str, at: int, garbage: bytes, cut: bool) -> None:
+    whole = picture(form, commented("stylesweep: " + json.dumps(GOOD)))
+    data = whole[: at % len(whole)] + garbage + (b"" if cut else whole[at % len(whole) + len(garbage) :])
+    with contextlib.suppress(InputError):
+        assert read_recipe(data, "x.jpg")["schema"] == "stylesweep-run/1"
 
 
 def test_a_cut_off_picture_is_refused() -> None:
