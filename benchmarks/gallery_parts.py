@@ -45,9 +45,9 @@ def measure(options: argparse.Namespace) -> None:
     from gallery_speed import Part, Plan, benches, counts, growth, keys, speed
 
     parts: dict[str, Part] = {"speed": speed, "growth": growth, "counts": counts, "keys": keys, "soak": soak}
-    plan = Plan(sizes=(1_000, 10_000, 100_000), turns=30, loads=6, flips=200, keys=200, soak_seconds=60.0)
+    plan = Plan(sizes=(1_000, 10_000, 100_000), turns=30, loads=6, warm=20, flips=200, keys=200, soak_seconds=60.0)
     if options.quick:
-        plan = Plan(sizes=(200, 1_000), turns=3, loads=1, flips=10, keys=20, soak_seconds=10.0)
+        plan = Plan(sizes=(200, 1_000), turns=3, loads=1, warm=5, flips=10, keys=20, soak_seconds=10.0)
     if options.sizes:
         plan = Plan(**{**asdict(plan), "sizes": tuple(int(one) for one in options.sizes.split(","))})
     if options.turns:

@@ -32,11 +32,12 @@ ELEMENTS, MEMORY_MB, PAGE_BYTES = 60, 20.0, 40_000
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How much is measured."""
+    """How much is measured. warm: flips before memory is looked at first."""
 
     sizes: tuple[int, ...]
     turns: int
     loads: int
+    warm: int
     flips: int
     keys: int
     soak_seconds: float
@@ -235,14 +236,14 @@ def counts(plan: Plan, at: Benches) -> Iterator[Row]:
         sockets = Sockets(page)
         loaded(page, grid_url(gallery), "painted(18)")
         page.wait_for_timeout(1500)
-        for turn in range(20):
+        for turn in range(plan.warm):
             ask(page, NEXT if turn % 20 < 10 else PREVIOUS, NEW_THUMB)
         before, first = gallery.memory(), len(sockets.whole())
         for turn in range(plan.flips):
             ask(page, NEXT if turn % 20 < 10 else PREVIOUS, NEW_THUMB)
         reruns = sockets.whole()[first:]
         at_flips = f"{runs:,} runs, {plan.flips} flips"
-        yield Row("memory of the server, over that after 20 flips", at_flips, gallery.memory() - before, "MB", most=MEMORY_MB)
+        yield Row(f"memory of the server, over that after {plan.warm} flips", at_flips, gallery.memory() - before, "MB", most=MEMORY_MB)
         yield Row("memory of the server", at_flips, gallery.memory(), "MB")
         yield Row("Streamlit's store of pictures", at_flips, gallery.media_bytes(), "bytes", most=0)
         yield Row("elements of a rerun, at most", at_flips, max(one["elements"] for one in reruns), most=ELEMENTS)
