@@ -17,7 +17,7 @@ from db.engine import storage_errors
 from db.store import Store
 from db.sweeps import SweepRecord, record_inputs, record_sweep
 from db.workspace import Workspace, open_workspace
-from sweep.cli.planning import check_address, describe, ensure_weights, is_large, plan_in, prepare
+from sweep.cli.planning import check_address, describe, ensure_weights, is_large, look_there, plan_in, prepare
 from sweep.cli.progress import JsonLines, Line, LogLine, Terminal, follow
 from sweep.cli.wording import say
 from sweep.errors import InputError, Interrupted
@@ -53,7 +53,9 @@ def run(path: Path, options: RunOptions) -> int:
         )
     ensure_weights(prepared.spec)
     workspace = open_workspace(options.workspace, create=True)
-    made = plan_in(prepared, workspace)
+    with _interruptible():
+        there = look_there(options.address, prepared.spec)
+    made = plan_in(prepared, workspace, there)
     say(describe(made, prepared.spec))
     if not options.yes:
         _ask(made)

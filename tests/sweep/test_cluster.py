@@ -1,5 +1,6 @@
 """The Ray back end on real clusters of this machine: two nodes with made-up GPUs, one of which is taken away."""
 
+import json
 import os
 import re
 import signal
@@ -173,6 +174,29 @@ def test_slots_are_counted_node_by_node(cluster: Any) -> None:
 def test_a_run_takes_a_gpu_where_the_file_leaves_it_open_and_there_are_any(cluster: Any) -> None:
     assert cluster.ask({"cpus": 2, "gpus": None, "memory": 5}) == Ask(cpus=2, gpus=1, memory=5)
     assert cluster.ask({"cpus": 1, "gpus": 0.0}) == Ask()
+
+
+@pytest.mark.parametrize(
+    ("resources", "time"), [("{cpus: 1, gpus: 0}", "on 4 workers"), ("{cpus: 1, gpus: 0.5}", "on 2 workers"), ("{cpus: 2}", "on 1 worker")]
+)
+def test_a_plan_counts_the_slots_of_the_cluster_that_it_is_for(
+    nodes: Any, sweep_file: SweepFile, tmp_path: Path, capsys: pytest.CaptureFixture[str], resources: str, time: str
+) -> None:
+    from sweep.cli import planning
+
+    planning.plan(sweep_file("planned", [1, 2, 3], resources=resources), tmp_path, as_json=False, address=nodes.address)
+    assert f"{time}, " in capsys.readouterr().out
+
+
+def test_a_plan_for_a_cluster_without_room_says_what_there_is(
+    nodes: Any, sweep_file: SweepFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from sweep.cli import planning
+
+    planning.plan(sweep_file("wide", [1], resources="{cpus: 3}"), tmp_path, as_json=True, address=nodes.address)
+    told = capsys.readouterr()
+    assert "no node of the cluster has room for a run that asks for cpus: 3, gpus: 1" in told.err
+    assert [json.loads(told.out)[name] for name in ("slots", "slots_up")] == [1, 0]
 
 
 @pytest.mark.parametrize("wants", [Ask(cpus=3), Ask(gpus=2)])
