@@ -24,8 +24,9 @@ from ray.exceptions import (
 )
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from sweep.cluster_check import CREDENTIAL, own_versions
 from sweep.cluster_nodes import ClusterNodes
-from sweep.cluster_task import MOST_QUESTIONS, Key, NodeLost, PictureKey, StopList, StoredInputs, WeightsKey, Work, run_task
+from sweep.cluster_task import MOST_QUESTIONS, Key, NodeLost, OtherVersions, PictureKey, StopList, StoredInputs, WeightsKey, Work, run_task
 from sweep.errors import StorageError, StylesweepError, SurroundingsError
 from sweep.events import Crashed, Diverged, Event, Failed, Finished, Started, Stopped
 from sweep.places import Ask, Room
@@ -78,6 +79,7 @@ class RayCluster:
         self._refused: list[Event] = []
         self._stopping: frozenset[Key] = frozenset()
         self._wanted: list[dict[str, float]] = []
+        self._versions = {name: version for name, version in own_versions().items() if name != CREDENTIAL}  # without it, no stream comes
         self._remote: dict[str, Any] = {}
         self._nodes = ClusterNodes(address)
         connect(address)
@@ -118,7 +120,7 @@ class RayCluster:
         if left_out := self._nodes.left_out(ask):
             options["label_selector"] = {"ray.io/node-id": f"!in({','.join(sorted(left_out))})"}
         # One argument: Ray makes a message of each by itself, which costs more than what is in it.
-        stream = self._task(options).remote((able, inputs, self._stop_list, self._work))
+        stream = self._task(options).remote((able, inputs, self._stop_list, self._work, self._versions))
         self._tasks[stream] = Task(requests=able, stream=stream, inputs=inputs)
 
     def _task(self, options: dict[str, Any]) -> Any:
@@ -140,7 +142,7 @@ class RayCluster:
             ready, _ = ray.wait(list(self._tasks), num_returns=len(self._tasks), timeout=0, fetch_local=False)
         for stream in ready:
             task = self._tasks[stream]
-            told.extend(_drain(task))
+            told.extend(_drain(task, self._nodes))
             if task.ended:
                 del self._tasks[stream]
         return told
@@ -223,7 +225,7 @@ class RayCluster:
         return self._networks[key]
 
 
-def _drain(task: Task) -> Iterator[Event]:
+def _drain(task: Task, nodes: ClusterNodes) -> Iterator[Event]:
     """Events that have arrived for one task; a crash becomes an event too, for each of its runs."""
     while not task.ended:
         try:
@@ -236,6 +238,8 @@ def _drain(task: Task) -> Iterator[Event]:
             yield from _crash(task, "crashed", "the task ended without a result")
             return
         except RayError as error:
+            if isinstance(error, RayTaskError) and isinstance(error.cause, OtherVersions):
+                nodes.refuse(*error.cause.args)
             yield from _crash(task, *_kind(error))
             return
         key = (event.run_key, event.attempt)
@@ -269,6 +273,8 @@ def _kind(error: RayError) -> tuple[str, str]:
         return "lost", f"its node was lost: {first_line}"
     if isinstance(error, RayTaskError) and isinstance(error.cause, NodeLost):
         return "lost", f"its node was lost: {error.cause}"
+    if isinstance(error, RayTaskError) and isinstance(error.cause, OtherVersions):
+        return "lost", error.cause.args[1]
     if isinstance(error, RayTaskError):  # raised around worker.run, which raises nothing: the cause stands last
         return "crashed", str(error).strip().splitlines()[-1]
     return "crashed", f"{type(error).__name__}: {first_line}"

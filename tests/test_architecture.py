@@ -75,9 +75,10 @@ MAY_KNOW = {
     "sweep.in_process": {"sweep.worker", "sweep.request", "sweep.places", "sweep.events"},
     "sweep.cluster_connection": {"sweep.errors"},
     "sweep.cluster_nodes": {"sweep.cluster_connection", "sweep.places", "sweep.errors"},
-    "sweep.cluster_task": {"sweep.worker", "sweep.request", "sweep.transfer", "sweep.events", "sweep.errors"},
+    "sweep.cluster_task": {"sweep.cluster_check", "sweep.worker", "sweep.request", "sweep.transfer", "sweep.events", "sweep.errors"},
     "sweep.cluster": {
         *(
+            "sweep.cluster_check",
             "sweep.cluster_connection",
             "sweep.cluster_nodes",
             "sweep.cluster_task",

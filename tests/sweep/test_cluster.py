@@ -249,6 +249,40 @@ def test_a_run_whose_picture_cannot_be_read_fails_alone(
     assert isinstance(told[request_for(2.0).run_key], Finished)
 
 
+def test_a_node_of_another_version_that_joins_later_computes_nothing_and_is_handed_nothing_more(
+    nodes: Any, cluster: Any, request_for: Requests, tmp_path: Path
+) -> None:
+    import socket
+
+    import ray
+
+    older = tmp_path / "torch-1.13.1.dist-info"
+    older.mkdir()
+    (older / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 1.13.1\n")
+    joined = nodes.add_node(num_cpus=3, env_vars={"PYTHONPATH": str(tmp_path)})  # what is installed there, as far as its Python knows
+    try:
+        only_there = Ask(cpus=3)
+        until(lambda: cluster.room(only_there).slots == 1, 30, "the node has joined")
+        cluster.submit([request_for(71.0)], only_there)
+        (told,) = until_ended(cluster, 1)
+        assert isinstance(told, Crashed)
+        assert (told.kind, told.started) == ("lost", False)  # no fault of the run's
+        problem = rf"node {socket.gethostname()} has torch 1\.13\.1, but the driver has \S+: runs there would not be .* `ray up`"
+        assert re.match(problem, told.error)
+        room = cluster.room(only_there)
+        assert room.slots == 0
+        assert re.search(problem, room.why)
+        cluster.avoid({node["NodeID"] for node in ray.nodes() if node["NodeID"] != joined.node_id})  # nor where all others are bad
+        assert cluster.room(CPU).slots == 4
+        for beta in range(72, 77):
+            cluster.submit([request_for(float(beta), steps=2)], CPU)
+        told_later = until_ended(cluster, 5)
+        assert sum(isinstance(event, Finished) for event in told_later) == 5
+        assert joined.node_id not in {event.place for event in told_later if isinstance(event, Started)}
+    finally:
+        nodes.remove_node(joined)
+
+
 def _known_here_only(given: Any) -> Iterator[Event]:
     yield from ()
 
