@@ -26,7 +26,19 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sweep.cluster_check import CREDENTIAL, own_versions
 from sweep.cluster_nodes import ClusterNodes
-from sweep.cluster_task import MOST_QUESTIONS, Key, NodeLost, OtherVersions, PictureKey, StopList, StoredInputs, WeightsKey, Work, run_task
+from sweep.cluster_task import (
+    MOST_QUESTIONS,
+    GpuFailed,
+    Key,
+    NodeLost,
+    OtherVersions,
+    PictureKey,
+    StopList,
+    StoredInputs,
+    WeightsKey,
+    Work,
+    run_task,
+)
 from sweep.errors import StorageError, StylesweepError, SurroundingsError
 from sweep.events import Crashed, Diverged, Event, Failed, Finished, Started, Stopped
 from sweep.places import Ask, Room
@@ -275,6 +287,8 @@ def _kind(error: RayError) -> tuple[str, str]:
         return "lost", f"its node was lost: {error.cause}"
     if isinstance(error, RayTaskError) and isinstance(error.cause, OtherVersions):
         return "lost", error.cause.args[1]
+    if isinstance(error, RayTaskError) and isinstance(error.cause, GpuFailed):
+        return "crashed", str(error.cause)
     if isinstance(error, RayTaskError):  # raised around worker.run, which raises nothing: the cause stands last
         return "crashed", str(error).strip().splitlines()[-1]
     return "crashed", f"{type(error).__name__}: {first_line}"

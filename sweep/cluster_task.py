@@ -9,6 +9,7 @@ travelled and a process that has cached what it needs never fetches them.
 import asyncio
 import contextlib
 import functools
+import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,7 @@ from ray.exceptions import LocalRayletDiedError, RayError
 
 from sweep.cluster_check import difference, own_versions
 from sweep.errors import StorageError
-from sweep.events import Event, Started
+from sweep.events import Event, Failed, Started
 from sweep.request import Inputs, RunRequest
 from sweep.transfer.weights import Weights
 
@@ -49,6 +50,10 @@ class NodeLost(Exception):
 
 class OtherVersions(Exception):
     """The node's Ray ID, and what this node has otherwise than the driver, as a sentence: nothing is computed here."""
+
+
+class GpuFailed(Exception):
+    """A GPU failed under this process, as a sentence."""
 
 
 @contextlib.contextmanager
@@ -143,6 +148,8 @@ class Asked:
         return self._known
 
 
+_spent: list[str] = []
+"""Why this process is of no more use."""
 versions_here = functools.cache(own_versions)
 """Of this process; to look them up takes as long as a small run's rows."""
 Given = tuple[Sequence[RunRequest], StoredInputs, Any, Work | None, Mapping[str, str]]
@@ -151,6 +158,8 @@ Given = tuple[Sequence[RunRequest], StoredInputs, Any, Work | None, Mapping[str,
 def _run(given: Given) -> Iterator[Event]:
     """A task: runs on one node of the cluster. given: the runs, their inputs, the stop list, what to do instead of `worker.run`, and the
     driver's versions; a node may have joined since all were asked for theirs."""
+    if _spent:  # Ray has no way to end a process with its task
+        os._exit(1)
     requests, inputs, stop_list, work, versions = given
     place = ray.get_runtime_context().get_node_id()
     if problem := difference(socket.gethostname(), versions, versions_here()):
@@ -162,6 +171,9 @@ def _run(given: Given) -> Iterator[Event]:
     asked = Asked(stop_list, [(request.run_key, request.attempt) for request in requests])
     try:
         for event in work(requests, inputs, asked):
+            if isinstance(event, Failed) and event.kind == "gpu":
+                _spent.append(event.error)
+                raise GpuFailed(event.error)
             yield replace(event, place=place) if isinstance(event, Started) else event
     except NodeGone as gone:
         raise NodeLost(str(gone)) from gone

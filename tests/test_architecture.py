@@ -72,7 +72,7 @@ MAY_KNOW = {
     "sweep.pacing": {"sweep.transfer.companion"},
     "sweep.worker": {"sweep.pacing", "sweep.process", "sweep.problem", "sweep.request", "sweep.transfer", "sweep.events", "sweep.errors"},
     "sweep.places": set(),
-    "sweep.in_process": {"sweep.worker", "sweep.request", "sweep.places", "sweep.events"},
+    "sweep.in_process": {"sweep.worker", "sweep.request", "sweep.places", "sweep.events", "sweep.errors"},
     "sweep.cluster_connection": {"sweep.errors"},
     "sweep.cluster_nodes": {"sweep.cluster_connection", "sweep.places", "sweep.errors"},
     "sweep.cluster_task": {"sweep.cluster_check", "sweep.worker", "sweep.request", "sweep.transfer", "sweep.events", "sweep.errors"},

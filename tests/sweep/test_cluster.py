@@ -304,6 +304,37 @@ def test_nodes_without_stylesweep_are_told_as_a_crash_before_the_start(
     assert "No module named" in told.error
 
 
+def test_a_gpu_that_fails_costs_an_attempt_and_its_process_which_takes_up_no_other_run(
+    cluster: Any, request_for: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(requests: Any, inputs: Any, stop: Any) -> Iterator[Event]:  # of a function's inside: it travels by value
+        import torch
+
+        from sweep import worker
+
+        def broken(*_: Any) -> Any:
+            raise torch.AcceleratorError("CUDA error: uncorrectable ECC error encountered\nSearch for it in the manual.")
+
+        whole, worker.stylize_pack = worker.stylize_pack, broken
+        try:
+            yield from worker.run(requests, inputs, stop)
+        finally:
+            worker.stylize_pack = whole
+
+    with monkeypatch.context() as patched:
+        patched.setattr(cluster, "_work", fails)
+        cluster.submit([request_for(41.0)], CPU)
+        first, last = until_ended(cluster, 1)
+    assert isinstance(first, Started) and isinstance(last, Crashed)
+    assert (last.kind, last.started, last.alone) == ("crashed", True, True)
+    assert re.fullmatch(r"a GPU of \S+ failed: CUDA error: uncorrectable ECC error encountered", last.error)
+    for beta in (42.0, 43.0, 44.0, 45.0):  # as many as there are slots
+        cluster.submit([request_for(beta, steps=30)], CPU)
+    others = [event for event in until_ended(cluster, 4) if isinstance(event, Started | Crashed)]
+    assert first.pid not in {event.pid for event in others if isinstance(event, Started)}
+    assert not any(event.started for event in others if isinstance(event, Crashed))
+
+
 def test_a_ray_that_breaks_off_under_a_worker_is_a_lost_node_and_no_failure_of_the_run(
     cluster: Any, request_for: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
