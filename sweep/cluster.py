@@ -1,7 +1,6 @@
 """The driver's side of Ray: a back end whose tasks are streams of events, each of one run or of a pack of them (`cluster_task`)."""
 
 import contextlib
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
@@ -25,7 +24,21 @@ from ray.exceptions import (
 )
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from sweep.cluster_task import MOST_QUESTIONS, Key, NodeLost, PictureKey, StopList, StoredInputs, WeightsKey, Work, run_task
+from sweep.cluster_check import CREDENTIAL, own_versions
+from sweep.cluster_nodes import ClusterNodes
+from sweep.cluster_task import (
+    MOST_QUESTIONS,
+    GpuFailed,
+    Key,
+    NodeLost,
+    OtherVersions,
+    PictureKey,
+    StopList,
+    StoredInputs,
+    WeightsKey,
+    Work,
+    run_task,
+)
 from sweep.errors import StorageError, StylesweepError, SurroundingsError
 from sweep.events import Crashed, Diverged, Event, Failed, Finished, Started, Stopped
 from sweep.places import Ask, Room
@@ -36,8 +49,6 @@ from sweep.transfer.yardstick_names import NETWORK as YARDSTICK_NETWORK
 PICTURES_KEPT = 64
 """Shrunk input pictures in the object store beyond those in flight."""
 KINDS_KEPT = 100
-NODES_SECONDS = 1.0
-"""How long what the cluster said of its nodes is believed."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -79,10 +90,10 @@ class RayCluster:
         self._tasks: dict[Any, Task] = {}
         self._refused: list[Event] = []
         self._stopping: frozenset[Key] = frozenset()
-        self._avoided: frozenset[str] = frozenset()
         self._wanted: list[dict[str, float]] = []
+        self._versions = {name: version for name, version in own_versions().items() if name != CREDENTIAL}  # without it, no stream comes
         self._remote: dict[str, Any] = {}
-        self._nodes: tuple[float, list[dict[str, Any]]] = (0.0, [])
+        self._nodes = ClusterNodes(address)
         connect(address)
         try:
             here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
@@ -93,27 +104,12 @@ class RayCluster:
             raise
 
     def ask(self, resources: Mapping[str, Any]) -> Ask:
-        """One GPU where the file leaves it open and the cluster has any."""
-        gpus = resources.get("gpus")
-        if gpus is None:
-            gpus = 1.0 if any(node["Resources"].get("GPU", 0) >= 1 for node in self._alive()) else 0.0
-        return Ask(cpus=float(resources.get("cpus", 1)), gpus=float(gpus), memory=float(resources.get("memory") or 0.0))
+        """One GPU where the file leaves it open and the cluster has any, or can start a node that does."""
+        return self._nodes.ask(resources)
 
     def room(self, ask: Ask) -> Room:
         """Counted node by node, as a task cannot be split over two."""
-        nodes = self._alive()
-        slots = sum(_fits(node["Resources"], ask) for node in nodes if node["NodeID"] not in self._avoided)
-        if slots == 0 and self._avoided:  # better a bad node than none
-            slots = sum(_fits(node["Resources"], ask) for node in nodes)
-        if slots:
-            return Room(slots=slots)
-        has = "; ".join(_has(node["Resources"], ask) for node in nodes) or "no nodes"
-        memory = f", memory: {ask.memory / 2**30:.1f} GiB" if ask.memory else ""
-        why = (
-            f"no node of the cluster has room for a run that asks for cpus: {ask.cpus:g}, gpus: {ask.gpus:g}{memory}. It has: {has}. "
-            "Lower `resources` in the sweep's file, or add nodes."
-        )
-        return Room(slots=0, why=why, may_grow=self.address != "local")
+        return self._nodes.room(ask)
 
     def submit(self, requests: Sequence[RunRequest], ask: Ask) -> None:
         """One streaming task. A run whose pictures or weights cannot be had fails by itself, as it would inside a worker."""
@@ -133,10 +129,10 @@ class RayCluster:
         options: dict[str, Any] = {"num_cpus": ask.cpus, "num_gpus": ask.gpus, "name": "stylesweep"}
         if ask.memory:
             options["memory"] = ask.memory
-        if self._avoided and any(_fits(node["Resources"], ask) for node in self._alive() if node["NodeID"] not in self._avoided):
-            options["label_selector"] = {"ray.io/node-id": f"!in({','.join(sorted(self._avoided))})"}
+        if left_out := self._nodes.left_out(ask):
+            options["label_selector"] = {"ray.io/node-id": f"!in({','.join(sorted(left_out))})"}
         # One argument: Ray makes a message of each by itself, which costs more than what is in it.
-        stream = self._task(options).remote((able, inputs, self._stop_list, self._work))
+        stream = self._task(options).remote((able, inputs, self._stop_list, self._work, self._versions))
         self._tasks[stream] = Task(requests=able, stream=stream, inputs=inputs)
 
     def _task(self, options: dict[str, Any]) -> Any:
@@ -158,7 +154,7 @@ class RayCluster:
             ready, _ = ray.wait(list(self._tasks), num_returns=len(self._tasks), timeout=0, fetch_local=False)
         for stream in ready:
             task = self._tasks[stream]
-            told.extend(_drain(task))
+            told.extend(_drain(task, self._nodes))
             if task.ended:
                 del self._tasks[stream]
         return told
@@ -187,7 +183,7 @@ class RayCluster:
 
     def avoid(self, places: Collection[str]) -> None:
         """Nothing more is handed to these nodes while others have room."""
-        self._avoided = frozenset(places)
+        self._nodes.avoid(places)
 
     def stop(self) -> None:
         """Kill what is running; a local Ray is shut down, another one is only left, whatever state it is in."""
@@ -199,13 +195,6 @@ class RayCluster:
             self.want(Ask(), 0)  # the wish would outlive this process
         finally:
             ray.shutdown()
-
-    def _alive(self) -> list[dict[str, Any]]:
-        said, nodes = self._nodes
-        if time.monotonic() - said > NODES_SECONDS:
-            nodes = _alive_nodes()
-            self._nodes = (time.monotonic(), nodes)
-        return nodes
 
     def _stored(self, request: RunRequest, others: StoredInputs) -> StoredInputs:
         """What a run reads, beside what others of its task do."""
@@ -248,7 +237,7 @@ class RayCluster:
         return self._networks[key]
 
 
-def _drain(task: Task) -> Iterator[Event]:
+def _drain(task: Task, nodes: ClusterNodes) -> Iterator[Event]:
     """Events that have arrived for one task; a crash becomes an event too, for each of its runs."""
     while not task.ended:
         try:
@@ -261,6 +250,8 @@ def _drain(task: Task) -> Iterator[Event]:
             yield from _crash(task, "crashed", "the task ended without a result")
             return
         except RayError as error:
+            if isinstance(error, RayTaskError) and isinstance(error.cause, OtherVersions):
+                nodes.refuse(*error.cause.args)
             yield from _crash(task, *_kind(error))
             return
         key = (event.run_key, event.attempt)
@@ -294,25 +285,10 @@ def _kind(error: RayError) -> tuple[str, str]:
         return "lost", f"its node was lost: {first_line}"
     if isinstance(error, RayTaskError) and isinstance(error.cause, NodeLost):
         return "lost", f"its node was lost: {error.cause}"
+    if isinstance(error, RayTaskError) and isinstance(error.cause, OtherVersions):
+        return "lost", error.cause.args[1]
+    if isinstance(error, RayTaskError) and isinstance(error.cause, GpuFailed):
+        return "crashed", str(error.cause)
     if isinstance(error, RayTaskError):  # raised around worker.run, which raises nothing: the cause stands last
         return "crashed", str(error).strip().splitlines()[-1]
     return "crashed", f"{type(error).__name__}: {first_line}"
-
-
-def _alive_nodes() -> list[dict[str, Any]]:
-    try:
-        nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # Ray's own
-        return [node for node in nodes if node["Alive"]]
-    except (RayError, ConnectionError, RuntimeError) as error:
-        raise SurroundingsError(f"the Ray cluster no longer answers: {error}. Start it again, then run the same command.") from error
-
-
-def _fits(node: Mapping[str, float], ask: Ask) -> int:
-    """How many tasks a node has room for when it is empty."""
-    wants = {"CPU": ask.cpus, "GPU": ask.gpus, "memory": ask.memory}
-    return min(int(node.get(name, 0) / amount) for name, amount in wants.items() if amount)
-
-
-def _has(node: Mapping[str, float], ask: Ask) -> str:
-    memory = f", {node.get('memory', 0) / 2**30:.1f} GiB" if ask.memory else ""
-    return f"{node.get('CPU', 0):g} CPUs, {node.get('GPU', 0):g} GPUs{memory}"

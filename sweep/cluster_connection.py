@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 # A task without GPUs then sees none; set before Ray is imported, which reads it at once.
@@ -73,6 +74,16 @@ def _end_at_once() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(Interrupted.exit_code)
+
+
+def autoscaler_file(gcs_address: str) -> str | None:
+    """The cluster file that a Ray's autoscaler works by, where that runs on this machine: an argument of its process, and no older file
+    of that name that may lie about."""
+    for process in psutil.process_iter(["cmdline"]):
+        given = dict(word[2:].split("=", 1) for word in process.info["cmdline"] or () if word.startswith("--") and "=" in word)
+        if given.get("gcs-address") == gcs_address and "autoscaling-config" in given:
+            return str(Path(given["autoscaling-config"]).expanduser())
+    return None
 
 
 def _reachable(address: str) -> None:

@@ -8,6 +8,9 @@ travelled and a process that has cached what it needs never fetches them.
 
 import asyncio
 import contextlib
+import functools
+import os
+import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -18,8 +21,9 @@ import ray
 from ray import ObjectRef
 from ray.exceptions import LocalRayletDiedError, RayError
 
+from sweep.cluster_check import difference, own_versions
 from sweep.errors import StorageError
-from sweep.events import Event, Started
+from sweep.events import Event, Failed, Started
 from sweep.request import Inputs, RunRequest
 from sweep.transfer.weights import Weights
 
@@ -42,6 +46,14 @@ class NodeGone(BaseException):
 
 class NodeLost(Exception):
     """The same as the error of a task: what the driver hears, if it hears anything."""
+
+
+class OtherVersions(Exception):
+    """The node's Ray ID, and what this node has otherwise than the driver, as a sentence: nothing is computed here."""
+
+
+class GpuFailed(Exception):
+    """A GPU failed under this process, as a sentence."""
 
 
 @contextlib.contextmanager
@@ -136,20 +148,32 @@ class Asked:
         return self._known
 
 
-Given = tuple[Sequence[RunRequest], StoredInputs, Any, Work | None]
+_spent: list[str] = []
+"""Why this process is of no more use."""
+versions_here = functools.cache(own_versions)
+"""Of this process; to look them up takes as long as a small run's rows."""
+Given = tuple[Sequence[RunRequest], StoredInputs, Any, Work | None, Mapping[str, str]]
 
 
 def _run(given: Given) -> Iterator[Event]:
-    """A task: runs on one node of the cluster. given: the runs, their inputs, the stop list, and what to do instead of `worker.run`."""
-    requests, inputs, stop_list, work = given
+    """A task: runs on one node of the cluster. given: the runs, their inputs, the stop list, what to do instead of `worker.run`, and the
+    driver's versions; a node may have joined since all were asked for theirs."""
+    if _spent:  # Ray has no way to end a process with its task
+        os._exit(1)
+    requests, inputs, stop_list, work, versions = given
+    place = ray.get_runtime_context().get_node_id()
+    if problem := difference(socket.gethostname(), versions, versions_here()):
+        raise OtherVersions(place, problem)
     if work is None:
         from sweep import worker  # here, as the driver imports this module too, and needs no torch
 
         work = worker.run
-    place = ray.get_runtime_context().get_node_id()
     asked = Asked(stop_list, [(request.run_key, request.attempt) for request in requests])
     try:
         for event in work(requests, inputs, asked):
+            if isinstance(event, Failed) and event.kind == "gpu":
+                _spent.append(event.error)
+                raise GpuFailed(event.error)
             yield replace(event, place=place) if isinstance(event, Started) else event
     except NodeGone as gone:
         raise NodeLost(str(gone)) from gone

@@ -23,8 +23,9 @@ __all__ = [
     "Stopped",
 ]
 
-FailureKind = Literal["input", "stuck", "oom", "surroundings", "limit", "bug"]
+FailureKind = Literal["input", "stuck", "oom", "gpu", "surroundings", "limit", "bug"]
 """input: the request cannot be run. stuck: the picture did not move. oom: out of memory. surroundings: weights, disk.
+gpu: a GPU failed under the worker, whose process is of no more use (a back end that can ends it, and tells of a crash instead).
 limit: ended by the driver, over a time limit of its sweep's file. bug: anything else; its traceback is recorded."""
 
 

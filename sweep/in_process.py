@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from sweep import worker
-from sweep.events import Event, Stopped
+from sweep.errors import SurroundingsError
+from sweep.events import Event, Failed, Stopped
 from sweep.places import Ask, Room
 from sweep.request import Inputs, RunRequest
 
@@ -23,6 +24,7 @@ class InProcess:
         self._requests: tuple[RunRequest, ...] = ()
         self._stopping: frozenset[tuple[str, int]] = frozenset()
         self._told: list[Event] = []
+        self._trouble: SurroundingsError | None = None
 
     def ask(self, resources: Mapping[str, Any]) -> Ask:
         """As the file says; without a word about GPUs, none: whether one is there is the worker's to find out."""
@@ -37,7 +39,13 @@ class InProcess:
         self._waiting.append(tuple(requests))
 
     def events(self, timeout: float) -> list[Event]:
-        """Run on until about `timeout` seconds have passed; one piece of a curve may take longer."""
+        """Run on until about `timeout` seconds have passed; one piece of a curve may take longer.
+
+        Raises:
+            SurroundingsError: the GPU failed, and with it this process.
+        """
+        if self._trouble is not None:
+            raise self._trouble
         until = time.monotonic() + timeout
         told, self._told = self._told, []
         while time.monotonic() < until:
@@ -47,6 +55,9 @@ class InProcess:
                 self._requests = self._waiting.popleft()
                 self._running = worker.run(self._requests, self._inputs, lambda: self._stopping)
             event = next(self._running, None)
+            if isinstance(event, Failed) and event.kind == "gpu":
+                self._trouble = SurroundingsError(f"{event.error}. Run the same command again; nothing that is done is run twice.")
+                break  # what was told before is recorded first
             if event is None:
                 self._running = None
             else:

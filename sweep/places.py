@@ -16,9 +16,11 @@ class Ask:
 class Room:
     """Where tasks of one kind can work. slots: how many at once, now. why: what there is instead, as a sentence, where that is none.
 
-    may_grow: whether nodes may come, because an autoscaler starts them or a person does.
+    may_grow: whether nodes may come, because an autoscaler starts them or a person does. most: how many at once when all nodes have come
+    that an autoscaler is known to start.
     """
 
     slots: int
+    most: int = 0
     why: str = ""
     may_grow: bool = False

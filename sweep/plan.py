@@ -29,8 +29,9 @@ class Plan:
     work: all steps are counted, also where a `stop` may end a run early. bytes: with snapshots, thumbnails and rows.
     memory: bytes that the largest run still to do takes beside Python and torch; 0 if nothing is to do. worker_memory: bytes that
     were measured of a whole worker (of a GPU, of all that it holds) with such a run; None without a calibration.
-    seconds: for the whole sweep on `slots` workers. measured: whether that rests on what was measured here; basis: on a
-    'calibration', on 'runs' made in this workspace, or on a 'guess': of several the weakest. node: whose calibration it is.
+    seconds: for the whole sweep on `slots` workers. slots_up: on a cluster, how many of them there is room for now.
+    measured: whether the time rests on what was measured here; basis: on a 'calibration', on 'runs' made in this workspace, or on a
+    'guess': of several the weakest. node: whose calibration it is.
     price: None where no price_per_hour is given.
     """
 
@@ -53,6 +54,7 @@ class Plan:
     gpu_hours: float
     price: float | None
     worker_memory: int | None
+    slots_up: int | None = None
 
 
 def make_plan(
@@ -105,6 +107,7 @@ def make_plan(
         gpu_hours=hours * speed.gpus,
         price=None if speed.price_per_hour is None else hours * speed.price_per_hour,
         worker_memory=max((one.worker_memory for one in left if one.worker_memory is not None), default=None),
+        slots_up=speed.slots_up,
     )
 
 

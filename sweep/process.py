@@ -138,6 +138,17 @@ def forget_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5")
 
 
+def gpu_failure(error: BaseException) -> str | None:
+    """Which GPU failed under this process and how, as a sentence; None for any other error. CUDA answers nothing here any more."""
+    if not isinstance(error, torch.AcceleratorError):
+        return None
+    which = ""
+    with contextlib.suppress(Exception):  # it may have failed before it said what it is
+        gpu = torch.cuda.get_device_properties()
+        which = f" ({gpu.name}, GPU-{gpu.uuid})"
+    return f"a GPU of {socket.gethostname()}{which} failed: {(str(error).strip().splitlines() or [type(error).__name__])[0]}"
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out, of a device or of the host; torch raises a plain RuntimeError for the latter."""
     said = str(error)

@@ -96,7 +96,7 @@ class Speed:
     """How fast a worker is (multiply-adds per second), how many work at once, and whether that was measured by runs made here.
 
     curves: by kind of run, where `stylesweep calibrate` measured it; they go before the rate. node: whose they are.
-    cpus, gpus, price_per_hour: of one worker.
+    cpus, gpus, price_per_hour: of one worker. slots_up: on a cluster, the workers that there is room for now; others come with its nodes.
     """
 
     rate: float
@@ -107,6 +107,7 @@ class Speed:
     cpus: float = 1.0
     gpus: float = 0.0
     price_per_hour: float | None = None
+    slots_up: int | None = None
 
     def seconds(self, kind: Kind, scales: Scales) -> float:
         """What one run of that kind takes a worker."""

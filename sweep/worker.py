@@ -1,5 +1,6 @@
 """One process's side of a run: requests in, events out. Knows no Ray, no database and no network (of cables)."""
 
+import contextlib
 import os
 import socket
 import time
@@ -186,7 +187,8 @@ def _try_pack(members: Sequence[_Member], inputs: Inputs, stop: StopAsked) -> Ge
         return _Trouble(True, [replace(one, kind="oom", error=_too_large(first), traceback="") for one in failures])
     finally:
         if first.device.startswith("cuda"):  # a crashed or cancelled run must not keep its neighbours' memory
-            torch.cuda.empty_cache()
+            with contextlib.suppress(torch.AcceleratorError):  # a GPU that has failed has told so before
+                torch.cuda.empty_cache()
     return None
 
 
@@ -289,6 +291,8 @@ def failure(request: RunRequest, error: Exception) -> Failed:
     elif process.is_out_of_memory(error):
         kind = "oom"
     message = str(error) if isinstance(error, StylesweepError) else f"{type(error).__name__}: {error}"
+    if kind == "bug" and (gpu := process.gpu_failure(error)):
+        kind, message = "gpu", gpu
     return Failed(
         run_key=request.run_key,
         attempt=request.attempt,

@@ -73,12 +73,15 @@ MAY_KNOW = {
     "sweep.pacing": {"sweep.transfer.companion"},
     "sweep.worker": {"sweep.pacing", "sweep.process", "sweep.problem", "sweep.request", "sweep.transfer", "sweep.events", "sweep.errors"},
     "sweep.places": set(),
-    "sweep.in_process": {"sweep.worker", "sweep.request", "sweep.places", "sweep.events"},
+    "sweep.in_process": {"sweep.worker", "sweep.request", "sweep.places", "sweep.events", "sweep.errors"},
     "sweep.cluster_connection": {"sweep.errors"},
-    "sweep.cluster_task": {"sweep.worker", "sweep.request", "sweep.transfer", "sweep.events", "sweep.errors"},
+    "sweep.cluster_nodes": {"sweep.cluster_connection", "sweep.places", "sweep.errors"},
+    "sweep.cluster_task": {"sweep.cluster_check", "sweep.worker", "sweep.request", "sweep.transfer", "sweep.events", "sweep.errors"},
     "sweep.cluster": {
         *(
+            "sweep.cluster_check",
             "sweep.cluster_connection",
+            "sweep.cluster_nodes",
             "sweep.cluster_task",
             "sweep.worker",
             "sweep.request",
@@ -159,8 +162,8 @@ MAY_KNOW = {
 # Package of others -> the only rooms that may import it.
 ONLY_IN = {
     "ray": {
-        *("sweep.cluster", "sweep.cluster_connection", "sweep.cluster_task", "sweep.cluster_calibrate", "sweep.cluster_check"),
-        "sweep.jobs",
+        *("sweep.cluster", "sweep.cluster_connection", "sweep.cluster_nodes", "sweep.cluster_task"),
+        *("sweep.cluster_calibrate", "sweep.cluster_check", "sweep.jobs"),
     },
     "psutil": {"sweep.cluster_connection"},
     "requests": {"sweep.jobs"},  # whose errors Ray's client lets out
@@ -258,6 +261,7 @@ WITHOUT = {
     "import gallery.reading, gallery.server, gallery.charts, gallery.filters, gallery.export.bundle, gallery.export.sheet": {
         "torch", "ray", "sweep.worker", "sweep.process", "sweep.driver", "sweep.cluster", "sweep.cli",
     },
+    "import sweep.cli.planning": {"torch", "ray", "streamlit"},
     "import sweep.worker": {"ray", "sqlalchemy", "db", "streamlit"},
     "import sweep.driver, sweep.driver_inputs, sweep.in_process": {"ray", "streamlit"},
     "import sweep.spec, sweep.plan": {"torch", "ray", "streamlit"},

@@ -41,12 +41,13 @@ def _top(version: Annotated[bool, typer.Option("--version", callback=_version, i
 def plan(
     spec: Spec,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    address: Annotated[str, typer.Option(help="As for `run`: the time on that Ray cluster, and not on this machine.")] = "local",
     json: JsonOption = False,
 ) -> None:
     """Show what a sweep would run: combinations, runs shared and reused, time and disk. Runs nothing."""
     from sweep.cli import planning
 
-    planning.plan(spec, workspace, as_json=json)
+    planning.plan(spec, workspace, as_json=json, address=address)
 
 
 @app.command()

@@ -16,6 +16,7 @@ from sweep.combination import Settings
 from sweep.errors import InputError
 from sweep.inputs import InputFile, inspect_inputs
 from sweep.masks import inspect_masks
+from sweep.places import Ask, Room
 from sweep.plan import CPU_RATE, GPU_RATE, Plan, make_plan, picture_sizes
 from sweep.spec import SweepSpec, load_spec
 from sweep.speed import Measured, Speed, curves_of
@@ -91,39 +92,68 @@ def check_address(address: str) -> None:
         raise InputError(f"--address {address!r} is not understood: give local, inline, auto, or host:port, as in 10.0.0.5:6379.")
 
 
-def plan_in(prepared: Prepared, workspace: Workspace | None) -> Plan:
+There = tuple[Ask, Room]
+"""What a sweep's runs ask of a cluster, and the room that this has for them."""
+
+
+def look_there(address: str, spec: SweepSpec) -> There | None:
+    """The cluster at an address; None where runs are to work on this machine. Says so where no node of it has room, and none may come.
+
+    Raises:
+        SurroundingsError: no Ray answers there.
+    """
+    if address in ("local", "inline"):
+        return None
+    from sweep.cluster_nodes import look
+
+    ask, room = look(address, spec.resources.model_dump())
+    if not room.most:
+        say(room.why)
+    return ask, room
+
+
+def plan_in(prepared: Prepared, workspace: Workspace | None, there: There | None = None) -> Plan:
     """Plan against what a workspace holds (None: nothing yet)."""
     spec, files = prepared.spec, prepared.files
     named = spec.combinations({path: file.sha256 for path, file in files.items()}, prepared.network_hash)
     sizes = picture_sizes((file.sha256, file.width, file.height) for file in files.values())
     if workspace is None:
-        return make_plan(spec, named, sizes, lambda _: {}, _speed(prepared, [], None))
+        return make_plan(spec, named, sizes, lambda _: {}, _speed(prepared, [], None, there))
     with workspace.reader().connect() as connection:
         rate = queries.measured_rate(connection, spec.axes["network"].values[0], spec.axes["dtype"].values[0])
-        speed = _speed(prepared, calibration.measured(connection), rate)
+        speed = _speed(prepared, calibration.measured(connection), rate, there)
         return make_plan(spec, named, sizes, lambda keys: queries.states_of(connection, keys), speed)
 
 
-def _speed(prepared: Prepared, rows: Sequence[Measured], rate: float | None) -> Speed:
-    """By what `calibrate` measured of workers like the sweep's; by `rate` or a guess where it did not. Slots: those of this machine."""
+def _speed(prepared: Prepared, rows: Sequence[Measured], rate: float | None, there: There | None) -> Speed:
+    """By what `calibrate` measured of workers like the sweep's; by `rate` or a guess where it did not. Slots: as told, or those here."""
     asked = prepared.spec.resources
-    on_gpu = asked.device != "cpu" and bool(asked.gpus if asked.gpus is not None else any(row.on_gpu for row in rows))
-    gpus = (asked.gpus if asked.gpus is not None else 1.0) if on_gpu else 0.0
-    pack = pack_size(asked.model_dump(), gpus, _pixels(prepared))
+    ask, room = there or _here(prepared, rows)
+    on_gpu = bool(ask.gpus)
+    pack = pack_size(asked.model_dump(), ask.gpus, _pixels(prepared))
     curves, node = curves_of(rows, on_gpu=on_gpu, threads=max(1, int(asked.cpus)), pack=pack, here=socket.gethostname())
-    slots = (os.cpu_count() or 1) / asked.cpus
-    if gpus:
-        slots = min(slots, len(list(Path("/dev").glob("nvidia[0-9]*"))) / gpus)
     return Speed(
-        rate=rate or (GPU_RATE if gpus else CPU_RATE * asked.cpus),
-        slots=max(1, int(slots)),
+        rate=rate or (GPU_RATE if on_gpu else CPU_RATE * asked.cpus),
+        slots=max(1, room.most),
         measured=rate is not None,
         curves=curves,
         node=node,
         cpus=asked.cpus,
-        gpus=gpus,
+        gpus=ask.gpus,
         price_per_hour=asked.price_per_hour,
+        slots_up=room.slots if there else None,
     )
+
+
+def _here(prepared: Prepared, rows: Iterable[Measured]) -> There:
+    """This machine. A GPU is taken where the file says so, or where it leaves it open and one was measured."""
+    asked = prepared.spec.resources
+    on_gpu = asked.device != "cpu" and bool(asked.gpus if asked.gpus is not None else any(row.on_gpu for row in rows))
+    gpus = (asked.gpus if asked.gpus is not None else 1.0) if on_gpu else 0.0
+    slots = (os.cpu_count() or 1) / asked.cpus
+    if gpus:
+        slots = min(slots, len(list(Path("/dev").glob("nvidia[0-9]*"))) / gpus)
+    return Ask(cpus=asked.cpus, gpus=gpus), Room(slots=int(slots), most=int(slots))
 
 
 def _pixels(prepared: Prepared) -> int:
@@ -133,11 +163,12 @@ def _pixels(prepared: Prepared) -> int:
     return max(height * width for height, width in shapes)
 
 
-def plan(path: Path, folder: Path, *, as_json: bool) -> None:
+def plan(path: Path, folder: Path, *, as_json: bool, address: str = "local") -> None:
     """`stylesweep plan`."""
+    check_address(address)
     prepared = prepare(path)
     exists = (folder / "sweeps.db").is_file()
-    made = plan_in(prepared, open_workspace(folder, create=False) if exists else None)
+    made = plan_in(prepared, open_workspace(folder, create=False) if exists else None, look_there(address, prepared.spec))
     if as_json:
         numbers = {key: value for key, value in vars(made).items() if key not in ("planned", "name")}
         print(json.dumps({"sweep": made.name, **numbers}))
@@ -187,7 +218,8 @@ def _costs(made: Plan, spec: SweepSpec) -> list[str]:
     each = amount_of_time(made.seconds_per_run)
     hours = f"{_amount(made.gpu_hours)} GPU-hours" if made.gpu_hours else f"{_amount(made.core_hours)} core-hours"
     basis = _BASIS[made.basis].format(made.node)
-    lines = [f"  time      about {amount_of_time(made.seconds)} on {_count(made.slots, 'worker')}, {each} a run ({basis})"]
+    up = "" if made.slots_up is None or made.slots_up >= made.slots else f" ({made.slots_up} of them now, the others when nodes have come)"
+    lines = [f"  time      about {amount_of_time(made.seconds)} on {_count(made.slots, 'worker')}{up}, {each} a run ({basis})"]
     lines.append(f"  in all    {hours}" + (f", {_amount(made.price)} at resources.price_per_hour" if made.price is not None else ""))
     if made.gpu_hours:
         together = (
@@ -214,7 +246,7 @@ def _too_much(made: Plan, spec: SweepSpec) -> str:
     at_once = min(made.slots, made.to_run)
     has = memory_here()
     needs = at_once * (made.memory + WORKER_BYTES if made.worker_memory is None else made.worker_memory)
-    if spec.resources.gpus or needs <= has:
+    if made.slots_up is not None or spec.resources.gpus or needs <= has:
         return ""
     return (
         f"; {_count(at_once, 'worker')} at once need {amount_of_bytes(needs)}, more than this machine has ({amount_of_bytes(has)}): "

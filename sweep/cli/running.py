@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,10 +17,10 @@ from db.engine import storage_errors
 from db.store import Store
 from db.sweeps import SweepRecord, record_inputs, record_sweep
 from db.workspace import Workspace, open_workspace
-from sweep.cli.planning import check_address, describe, ensure_weights, is_large, plan_in, prepare
+from sweep.cli.planning import check_address, describe, ensure_weights, is_large, look_there, plan_in, prepare
 from sweep.cli.progress import JsonLines, Line, LogLine, Terminal, follow
 from sweep.cli.wording import say
-from sweep.errors import InputError, Interrupted
+from sweep.errors import InputError, Interrupted, SurroundingsError
 from sweep.plan import Plan, own_weights
 
 if TYPE_CHECKING:
@@ -53,7 +53,10 @@ def run(path: Path, options: RunOptions) -> int:
         )
     ensure_weights(prepared.spec)
     workspace = open_workspace(options.workspace, create=True)
-    made = plan_in(prepared, workspace)
+    there = None
+    with _interruptible(), suppress(SurroundingsError):  # a cluster that does not answer is whoever drives to say; the sweep is recorded
+        there = look_there(options.address, prepared.spec)
+    made = plan_in(prepared, workspace, there)
     say(describe(made, prepared.spec))
     if not options.yes:
         _ask(made)

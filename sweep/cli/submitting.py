@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import dropwhile, takewhile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -80,6 +81,8 @@ def submit(path: Path, head: Head, workspace: str, options: list[str], *, follow
         say(f"{spec.name} runs on the cluster, as {job.id}; results lie in {workspace} on the head.")
         if follow or not _under_way(server, job):
             return watch(server, job)
+        for line in planned(server.log(job.id), spec.name):
+            say(line)
         say(f"follow it: stylesweep attach {shlex.quote(spec.name)}{_how(head)}")
         return 0
 
@@ -94,6 +97,12 @@ def _under_way(server: JobServer, job: Job) -> bool:
             return True
         time.sleep(0.5)
     return True
+
+
+def planned(log: str, name: str) -> list[str]:
+    """What `run` has said on the head, before it began, of how long the sweep takes there."""
+    lines = list(dropwhile(lambda line: not line.startswith(f"{name}: "), log.splitlines()))
+    return lines[:1] + list(takewhile(lambda line: line.startswith("  "), lines[1:]))
 
 
 def send(server: JobServer, upload: Upload, workspace: str) -> str:

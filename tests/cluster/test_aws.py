@@ -1,5 +1,6 @@
 """cluster.yaml against moto's AWS: the security group and roles that Ray makes for it, the head, and a spot worker."""
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -81,6 +82,21 @@ def test_the_machines_exist_and_a_worker_has_one_gpu(aws: None) -> None:
     told = {told["InstanceType"]: told for told in _client().describe_instance_types(InstanceTypes=list(types.values()))["InstanceTypes"]}
     assert sum(gpu["Count"] for gpu in told[types["worker"]]["GpuInfo"]["Gpus"]) == 1
     assert "GpuInfo" not in told[types["head"]]
+
+
+def test_a_driver_on_the_head_knows_that_workers_with_a_gpu_may_come(aws: None, tmp_path: Path) -> None:
+    """By the file that `ray up` leaves there, in which AWS has said what the machines are."""
+    from ray.autoscaler._private.aws.node_provider import AWSNodeProvider
+
+    from sweep.cluster_nodes import read_growth
+    from sweep.places import Ask
+
+    config = AWSNodeProvider.bootstrap_config(AWSNodeProvider.fillout_available_node_types_resources(_config()))
+    del config["head_node"]  # as `ray up` does before it writes the file
+    file = tmp_path / "ray_bootstrap_config.yaml"
+    file.write_text(json.dumps(config))
+    growth = read_growth(str(file))
+    assert [growth.slots(ask) for ask in (Ask(gpus=1), Ask(gpus=0.5), Ask(cpus=4), Ask(gpus=2))] == [8, 16, 8, 0]
 
 
 def test_a_head_on_demand_and_a_spot_worker_start_in_one_closed_group(aws: None) -> None:

@@ -174,7 +174,7 @@ def _until_joined(head: Machine, nodes: int) -> None:
 def test_a_submitted_sweep_runs_on_both_workers_and_comes_home(cluster: Cluster) -> None:
     here = ("--cluster", f"{HOME}/cluster.yaml")
     said = cluster.stylesweep("submit", f"{HOME}/holidays/walk.yaml", *here, "--workspace", WORKSPACE, "--follow")
-    assert "[4/4]" in said, said
+    assert "[4/4]" in said and "on 2 workers, " in said, said  # the plan, by the slots of both
     assert {node for (node,) in cluster.ask("SELECT node FROM attempt WHERE state = 'done'")} == {"worker-a", "worker-b"}
     assert cluster.ask("SELECT COUNT(*) FROM run WHERE state = 'done'") == [(4,)]
     assert {key for (key,) in cluster.ask("SELECT run_key FROM run")} == keys_here(cluster.laptop.home / "holidays/walk.yaml")

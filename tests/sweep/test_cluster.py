@@ -1,5 +1,6 @@
 """The Ray back end on real clusters of this machine: two nodes with made-up GPUs, one of which is taken away."""
 
+import json
 import os
 import re
 import signal
@@ -92,6 +93,21 @@ def until_ended(cluster: Any, runs: int, seconds: float = 90) -> list[Event]:
     return told
 
 
+def brief_work() -> Callable[..., Iterator[Event]]:
+    """Half a second of nothing in the place of a run: without torch, which a new process takes seconds to import."""
+
+    def work(
+        requests: Sequence[RunRequest], inputs: Any, stop: Any
+    ) -> Iterator[Event]:  # it travels as it stands here, without this module
+        for request in requests:
+            this: dict[str, Any] = {"run_key": request.run_key, "attempt": request.attempt}
+            yield Started(node="n", pid=os.getpid(), device="cpu", versions={}, **this)
+            time.sleep(0.5)
+            yield Failed(kind="bug", error="over", **this)
+
+    return work
+
+
 def test_a_run_on_ray_is_the_one_in_this_process_bit_for_bit(cluster: Any, held: Inputs, request_for: Requests) -> None:
     requests = [request_for(beta, steps=20) for beta in (2.0, 200.0)]
     for request in requests:
@@ -175,6 +191,29 @@ def test_a_run_takes_a_gpu_where_the_file_leaves_it_open_and_there_are_any(clust
     assert cluster.ask({"cpus": 1, "gpus": 0.0}) == Ask()
 
 
+@pytest.mark.parametrize(
+    ("resources", "time"), [("{cpus: 1, gpus: 0}", "on 4 workers"), ("{cpus: 1, gpus: 0.5}", "on 2 workers"), ("{cpus: 2}", "on 1 worker")]
+)
+def test_a_plan_counts_the_slots_of_the_cluster_that_it_is_for(
+    nodes: Any, sweep_file: SweepFile, tmp_path: Path, capsys: pytest.CaptureFixture[str], resources: str, time: str
+) -> None:
+    from sweep.cli import planning
+
+    planning.plan(sweep_file("planned", [1, 2, 3], resources=resources), tmp_path, as_json=False, address=nodes.address)
+    assert f"{time}, " in capsys.readouterr().out
+
+
+def test_a_plan_for_a_cluster_without_room_says_what_there_is(
+    nodes: Any, sweep_file: SweepFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from sweep.cli import planning
+
+    planning.plan(sweep_file("wide", [1], resources="{cpus: 3}"), tmp_path, as_json=True, address=nodes.address)
+    told = capsys.readouterr()
+    assert "no node of the cluster has room for a run that asks for cpus: 3, gpus: 1" in told.err
+    assert [json.loads(told.out)[name] for name in ("slots", "slots_up")] == [1, 0]
+
+
 @pytest.mark.parametrize("wants", [Ask(cpus=3), Ask(gpus=2)])
 def test_a_run_that_fits_on_no_node_is_told_with_what_there_is(cluster: Any, wants: Ask) -> None:
     room = cluster.room(wants)
@@ -225,6 +264,41 @@ def test_a_run_whose_picture_cannot_be_read_fails_alone(
     assert isinstance(told[request_for(2.0).run_key], Finished)
 
 
+def test_a_node_of_another_version_that_joins_later_computes_nothing_and_is_handed_nothing_more(
+    nodes: Any, cluster: Any, request_for: Requests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import socket
+
+    import ray
+
+    older = tmp_path / "torch-1.13.1.dist-info"
+    older.mkdir()
+    (older / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 1.13.1\n")
+    joined = nodes.add_node(num_cpus=3, env_vars={"PYTHONPATH": str(tmp_path)})  # what is installed there, as far as its Python knows
+    try:
+        only_there = Ask(cpus=3)
+        until(lambda: cluster.room(only_there).slots == 1, 30, "the node has joined")
+        cluster.submit([request_for(71.0)], only_there)
+        (told,) = until_ended(cluster, 1)
+        assert isinstance(told, Crashed)
+        assert (told.kind, told.started) == ("lost", False)  # no fault of the run's
+        problem = rf"node {socket.gethostname()} has torch 1\.13\.1, but the driver has \S+: runs there would not be .* `ray up`"
+        assert re.match(problem, told.error)
+        room = cluster.room(only_there)
+        assert room.slots == 0
+        assert re.search(problem, room.why)
+        cluster.avoid({node["NodeID"] for node in ray.nodes() if node["NodeID"] != joined.node_id})  # nor where all others are bad
+        assert cluster.room(CPU).slots == 4
+        monkeypatch.setattr(cluster, "_work", brief_work())
+        for beta in range(72, 80):
+            cluster.submit([request_for(float(beta))], CPU)
+        told_later = until_ended(cluster, 8)
+        assert sum(isinstance(event, Failed) for event in told_later) == 8
+        assert joined.node_id not in {event.place for event in told_later if isinstance(event, Started)}
+    finally:
+        nodes.remove_node(joined)
+
+
 def _known_here_only(given: Any) -> Iterator[Event]:
     yield from ()
 
@@ -244,6 +318,38 @@ def test_nodes_without_stylesweep_are_told_as_a_crash_before_the_start(
     assert isinstance(told, Crashed)
     assert (told.kind, told.started) == ("crashed", False)
     assert "No module named" in told.error
+
+
+def test_a_gpu_that_fails_costs_an_attempt_and_its_process_which_takes_up_no_other_run(
+    cluster: Any, request_for: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(requests: Any, inputs: Any, stop: Any) -> Iterator[Event]:  # of a function's inside: it travels by value
+        import torch
+
+        from sweep import worker
+
+        def broken(*_: Any) -> Any:
+            raise torch.AcceleratorError("CUDA error: uncorrectable ECC error encountered\nSearch for it in the manual.")
+
+        whole, worker.stylize_pack = worker.stylize_pack, broken
+        try:
+            yield from worker.run(requests, inputs, stop)
+        finally:
+            worker.stylize_pack = whole
+
+    with monkeypatch.context() as patched:
+        patched.setattr(cluster, "_work", fails)
+        cluster.submit([request_for(41.0)], CPU)
+        first, last = until_ended(cluster, 1)
+    assert isinstance(first, Started) and isinstance(last, Crashed)
+    assert (last.kind, last.started, last.alone) == ("crashed", True, True)
+    assert re.fullmatch(r"a GPU of \S+ failed: CUDA error: uncorrectable ECC error encountered", last.error)
+    monkeypatch.setattr(cluster, "_work", brief_work())
+    for beta in (42.0, 43.0, 44.0, 45.0):  # as many as there are slots
+        cluster.submit([request_for(beta)], CPU)
+    others = [event for event in until_ended(cluster, 4) if isinstance(event, Started | Crashed)]
+    assert first.pid not in {event.pid for event in others if isinstance(event, Started)}
+    assert not any(event.started for event in others if isinstance(event, Crashed))
 
 
 def test_a_ray_that_breaks_off_under_a_worker_is_a_lost_node_and_no_failure_of_the_run(

@@ -4,7 +4,10 @@ import time
 from collections.abc import Callable
 
 import pytest
+import torch
 
+from sweep import worker
+from sweep.errors import SurroundingsError
 from sweep.events import Event, Finished, Started, Stopped
 from sweep.in_process import InProcess
 from sweep.places import Ask
@@ -32,6 +35,18 @@ def test_runs_follow_each_other_in_the_order_they_were_submitted(held: Inputs, r
     assert [event.run_key for event in told if isinstance(event, Started)] == wanted
     assert [event.run_key for event in told if isinstance(event, Finished)] == wanted
     assert backend.events(0.05) == []
+
+
+def test_a_gpu_that_fails_ends_it_after_what_was_told_before(held: Inputs, request_for: Requests, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> object:
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(worker, "stylize_pack", broken)
+    backend = InProcess(held)
+    backend.submit([request_for()], Ask())
+    assert [type(event) for event in backend.events(60)] == [Started]
+    with pytest.raises(SurroundingsError, match=r"a GPU of \S+ failed: CUDA error: an illegal .* Run the same command again"):
+        backend.events(0.05)
 
 
 def test_one_run_works_at_a_time_whatever_it_asks_for(held: Inputs) -> None:

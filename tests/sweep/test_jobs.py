@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sweep.cli import submitting
-from sweep.cli.submitting import Head, find, watch
+from sweep.cli.submitting import Head, find, planned, watch
 from sweep.cluster_check import difference
 from sweep.errors import InputError, Interrupted, SurroundingsError
 from sweep.jobs import Job, JobServer, family
@@ -96,6 +96,13 @@ def test_an_old_log_is_shown_by_its_end_and_a_new_line_as_it_comes(capsys: pytes
     assert watch(server(ended, before=log(*old, *[standing] * 50), later=log(*new)), ended) == 0
     said = [line for line in capsys.readouterr().err.splitlines() if line]
     assert said == [*(f"run {number}" for number in range(80, 101)), "look at them: stylesweep gallery"]
+
+
+def test_who_submits_and_leaves_is_told_how_long_it_takes_there() -> None:
+    plan = ["my walk: 4 combinations need 4 runs", "  to run    4", "  time      about 2 min on 8 workers, 30 s a run"]
+    said = ["my walk.jpg: its first frame is used", *plan, "no node is up yet", json.dumps({"sweep": "my walk", "done": 0, "runs": 4})]
+    assert planned(log(*said), "my walk") == plan
+    assert planned(log(*said), "walk") == []
 
 
 def test_a_line_of_a_stranger_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
