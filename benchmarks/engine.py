@@ -73,7 +73,7 @@ def start_times(plan: Plan, weights: Weights) -> Iterator[Row]:
             events.close()
             return passed
 
-        process.targets.cache_clear()
+        process.forget_targets("cuda:0" if plan.device == "cuda" else "cpu")
         cold = first_news(1)
         one, six = zip(*[(first_news(1), first_news(6)) for _ in range(plan.turns)], strict=True)
         step = (statistics.median(six) - statistics.median(one)) / 5

@@ -148,6 +148,27 @@ class Asked:
         return self._known
 
 
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+_LEFT_ALONE = "RAY_EXPERIMENTAL_NOSET_CUDA_VISIBLE_DEVICES"
+
+
+def gpu_here() -> int:
+    """Which of the GPUs that CUDA sees in this process is this task's; 0 where it has none.
+
+    Ray tells a task its GPU by CUDA_VISIBLE_DEVICES. But CUDA reads that once in a process, and a process that was idle may be given
+    another GPU with its next task: it would go on on its first one, beside somebody else, while its own idles. So CUDA is let see all.
+    """
+    given = [str(one) for one in ray.get_gpu_ids()]
+    if not given or not all(one.isdigit() for one in given):
+        return 0  # UUIDs, and parts of a GPU: CUDA finds those by Ray's word alone
+    if os.environ.get(_LEFT_ALONE, "").lower() in ("1", "true"):  # somebody has told Ray to let the variable be
+        named = os.environ.get(_VISIBLE)
+        return min(named.split(",").index(one) for one in given) if named else min(int(one) for one in given)
+    if os.environ.pop(_VISIBLE, None) is None:
+        return 0  # another maker's GPU, for which Ray has another variable
+    return min(int(one) for one in given)
+
+
 _spent: list[str] = []
 """Why this process is of no more use."""
 versions_here = functools.cache(own_versions)
@@ -168,6 +189,8 @@ def _run(given: Given) -> Iterator[Event]:
         from sweep import worker  # here, as the driver imports this module too, and needs no torch
 
         work = worker.run
+    gpu = gpu_here()
+    requests = [replace(request, gpu=gpu) for request in requests]
     asked = Asked(stop_list, [(request.run_key, request.attempt) for request in requests])
     try:
         for event in work(requests, inputs, asked):

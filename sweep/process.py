@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from collections import OrderedDict
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -30,44 +31,59 @@ NETWORKS_KEPT: Final = 2
 """The run's network and the yardsticks'."""
 _TARGET_BYTES: Final = 512 * 2**20
 _ANCHOR_BYTES: Final = 64 * 2**20
-_HELD: OrderedDict[tuple[str, str], Features] = OrderedDict()
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is computed once and used again, on one device."""
+
+    device: str
+    networks: OrderedDict[str, Features] = field(default_factory=OrderedDict)
+    """By their weights' hash."""
+    targets: TargetCache = field(default_factory=lambda: TargetCache(_TARGET_BYTES))
+    """Of every run of this process."""
+    anchors: TargetCache = field(default_factory=lambda: TargetCache(_ANCHOR_BYTES))
+    """What the yardsticks know of photographs and styles."""
+
+
+_KEPT: list[Kept] = []
+
+
+def kept_on(device: str) -> Kept:
+    """This process's, for that device. What it kept on another one goes: Ray may give a process now this GPU, now that one."""
+    if not _KEPT or _KEPT[0].device != device:
+        _KEPT[:] = [Kept(device)]
+        _give_back()
+    return _KEPT[0]
+
+
+def forget_targets(device: str) -> None:
+    """Drop what is kept on that device but the networks, where memory is short."""
+    _KEPT[:] = [Kept(device, networks=kept_on(device).networks)]
+    _give_back()
+
+
+def _give_back() -> None:
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.empty_cache()
 
 
 def features_of(network: str, network_hash: str, inputs: Inputs, device: str) -> Features:
     """The whole network, once per process and device; a run computes it only as deep as it needs."""
-    key = (network_hash, device)
-    if key not in _HELD:
+    held = kept_on(device).networks
+    if network_hash not in held:
         deepest = [name for name in layer_names(network) if name.startswith("relu")][-1]
-        _HELD[key] = Features(inputs.weights(network, network_hash), deepest).to(device)
-        while len(_HELD) > NETWORKS_KEPT:
-            _HELD.popitem(last=False)
-    _HELD.move_to_end(key)
-    return _HELD[key]
-
-
-def forget_targets() -> None:
-    targets.cache_clear()
-    anchors.cache_clear()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
-@cache
-def targets() -> TargetCache:
-    """Of every run of this process."""
-    return TargetCache(_TARGET_BYTES)
-
-
-@cache
-def anchors() -> TargetCache:
-    """What the yardsticks know of photographs and styles."""
-    return TargetCache(_ANCHOR_BYTES)
+        held[network_hash] = Features(inputs.weights(network, network_hash), deepest).to(device)
+        while len(held) > NETWORKS_KEPT:
+            held.popitem(last=False)
+    held.move_to_end(network_hash)
+    return held[network_hash]
 
 
 def meter(inputs: Inputs, device: str) -> yardsticks.YardstickMeter:
     """The yardsticks on that device."""
     info = NETWORKS[yardsticks.NETWORK]
-    return yardsticks.YardstickMeter(features_of(info.name, info.source_hash, inputs, device), anchors(), device)
+    return yardsticks.YardstickMeter(features_of(info.name, info.source_hash, inputs, device), kept_on(device).anchors, device)
 
 
 def device_of(request: RunRequest) -> str:
@@ -76,7 +92,7 @@ def device_of(request: RunRequest) -> str:
         return "cpu"
     if not torch.cuda.is_available():
         raise SurroundingsError(f"resources.device is 'cuda', but torch {torch.__version__} on {socket.gethostname()} finds no GPU.")
-    return "cuda"
+    return f"cuda:{request.gpu}"
 
 
 def gpus() -> int:
@@ -86,7 +102,7 @@ def gpus() -> int:
 
 def device_name(device: str) -> str:
     """'cpu x86_64', or 'cuda' and the name of the GPU."""
-    return f"cuda {torch.cuda.get_device_name()}" if device == "cuda" else f"cpu {platform.machine()}"
+    return f"cuda {torch.cuda.get_device_name(device)}" if device.startswith("cuda") else f"cpu {platform.machine()}"
 
 
 @cache
@@ -144,7 +160,7 @@ def gpu_failure(error: BaseException) -> str | None:
         return None
     which = ""
     with contextlib.suppress(Exception):  # it may have failed before it said what it is
-        gpu = torch.cuda.get_device_properties()
+        gpu = torch.cuda.get_device_properties(_KEPT[0].device)
         which = f" ({gpu.name}, GPU-{gpu.uuid})"
     return f"a GPU of {socket.gethostname()}{which} failed: {(str(error).strip().splitlines() or [type(error).__name__])[0]}"
 

@@ -19,6 +19,7 @@ class RunRequest:
     text: what is written into the picture's file. threads: of the CPU; part of what makes a picture bit-equal.
     content_size: (height, width) of the photograph's file, which a size by area needs. snapshots: how many, or after which steps.
     start_step: the step after which it goes on, from the state that `Inputs.checkpoint` gives; 0: from the beginning.
+    gpu: the number of its GPU among those that the process sees; said on the node.
     """
 
     run_key: str
@@ -31,6 +32,7 @@ class RunRequest:
     content_size: tuple[int, int] | None = None
     snapshots: int | frozenset[int] = 0
     start_step: int = 0
+    gpu: int = 0
 
 
 class Inputs(Protocol):

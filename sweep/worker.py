@@ -144,7 +144,7 @@ def _run_pack(members: Sequence[_Member], inputs: Inputs, stop: StopAsked) -> It
         yield trouble.failures[0]
         return
     if alone:
-        process.forget_targets()
+        process.forget_targets(left[0].device)
         left[0].freed = True
         left[0].notes.append("Memory ran out; it was tried again after everything that was kept for other runs had been dropped.")
     elif trouble.out_of_memory:
@@ -171,7 +171,7 @@ def _try_pack(members: Sequence[_Member], inputs: Inputs, stop: StopAsked) -> Ge
     along = Along(snapshots=snapshots, states=states, companion=pace)
     problems = [member.problem for member in members]
     try:
-        for place, news in stylize_pack(first.features, problems, process.targets(), first.device, along):
+        for place, news in stylize_pack(first.features, problems, process.kept_on(first.device).targets, first.device, along):
             member = members[place]
             if isinstance(news, Outcome):
                 yield _end(member, news, len(members), inputs)

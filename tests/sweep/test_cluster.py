@@ -151,6 +151,38 @@ def test_two_runs_share_a_gpu_and_their_processes_are_used_again(cluster: Any, r
     assert all(event.pid != os.getpid() for event in started)
 
 
+def test_a_process_that_is_given_another_gpu_goes_on_on_that_one(nodes: Any, held: Inputs, request_for: Requests) -> None:
+    from sweep.cluster import RayCluster
+
+    def tells_its_gpu(requests: Sequence[RunRequest], inputs: Inputs, stop: Callable[[], Any]) -> Iterator[Event]:
+        import ray  # the function travels as it stands here, without this module
+
+        for request in requests:
+            this: dict[str, Any] = {"run_key": request.run_key, "attempt": request.attempt}
+            yield Started(node="n", pid=os.getpid(), device=f"cuda:{request.gpu}", versions={}, **this)
+            time.sleep(0.3)
+            yield Failed(kind="bug", error=f"{ray.get_gpu_ids()} {os.environ.get('CUDA_VISIBLE_DEVICES')}", **this)
+
+    two = nodes.add_node(num_cpus=2, num_gpus=2)
+    cluster, used = RayCluster(nodes.address, held, tells_its_gpu), set()
+    try:
+        for turn in range(40):  # with a pause after each turn, in which Ray's leases end
+            for beta in range(1, 3):
+                cluster.submit([request_for(float(100 * turn + beta))], Ask(gpus=1))
+            told = until_ended(cluster, 2)
+            devices = {event.run_key: event for event in told if isinstance(event, Started)}
+            for event in told:
+                if isinstance(event, Failed):
+                    assert event.error == f"[{devices[event.run_key].device.removeprefix('cuda:')}] None"
+            used |= {(event.pid, event.device) for event in devices.values()}
+            if len(used) > len({pid for pid, _ in used}):
+                return
+        raise AssertionError(f"no process was given two GPUs, so nothing was shown: {used}")
+    finally:
+        cluster.stop()
+        nodes.remove_node(two)
+
+
 def test_a_task_that_waits_for_pictures_or_asks_whether_to_stop_gives_its_place_to_no_other(
     nodes: Any, held: Inputs, request_for: Requests
 ) -> None:

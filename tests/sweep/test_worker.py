@@ -102,10 +102,34 @@ def test_the_recipe_text_is_in_the_png(held: Inputs, request_for: Requests) -> N
 
 
 def test_the_network_is_built_once_per_process(held: Inputs, request_for: Requests, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_HELD", type(process._HELD)())
+    monkeypatch.setattr(process, "_KEPT", [])
     ends = [event for event in worker.run([request_for(beta) for beta in (1.0, 2.0, 3.0)], held) if isinstance(event, Finished)]
     assert len(ends) == 3
     assert held.asked["vgg16-hed"] == 1  # type: ignore[attr-defined]
+
+
+def test_what_was_kept_for_one_device_serves_no_run_on_another(
+    held: Inputs, request_for: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """cpu:0 stands for another GPU: Ray may give a process now this one, now that one."""
+    monkeypatch.setattr(process, "_KEPT", [])
+    kept = []
+    for device in ("cpu", "cpu:0", "cpu:0", "cpu"):
+        monkeypatch.setattr(process, "device_of", lambda _request, device=device: device)
+        finished(list(worker.run([request_for(7.0)], held)))
+        kept.append(process.kept_on(device))
+    assert kept[1] is kept[2]
+    assert len({id(one) for one in kept}) == 3
+    assert all(len(one.targets) for one in kept)
+    assert held.asked["vgg16-hed"] == 3  # type: ignore[attr-defined]
+
+
+def test_a_run_with_a_gpu_takes_the_one_that_it_was_given(request_for: Requests, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    request = replace(request_for(), gpus=0.5, gpu=3)
+    assert process.device_of(request) == "cuda:3"
+    assert process.device_of(replace(request, gpus=0.0)) == "cpu"
+    assert process.device_of(replace(request, device="cpu")) == "cpu"
 
 
 def test_a_layer_that_the_network_lacks_is_the_inputs_fault_and_the_next_run_goes_on(held: Inputs, request_for: Requests) -> None:

@@ -109,10 +109,10 @@ def test_a_run_alone_is_tried_once_more_without_what_was_kept_for_others(
 ) -> None:
     memory = Memory(holds=1, tight=True)
     monkeypatch.setattr(worker, "stylize_pack", memory.stylize_pack)
-    process.targets().put(("x", (1, 1), "", "", ""), torch.zeros(9))
+    process.kept_on("cpu").targets.put(("x", (1, 1), "", "", ""), torch.zeros(9))
     (end,) = ends(list(worker.run([request_for()], held))).values()
     assert memory.asked == [1, 1] and len(end.notes) == 1  # type: ignore[attr-defined]
-    assert process.targets().get(("x", (1, 1), "", "", "")) is None
+    assert process.kept_on("cpu").targets.get(("x", (1, 1), "", "", "")) is None
 
 
 def test_a_run_that_never_fits_fails_with_what_it_needs_and_what_to_do(
