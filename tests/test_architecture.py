@@ -301,6 +301,11 @@ def test_a_module_is_at_most_350_lines_and_a_function_60(module: str) -> None:
             assert node.end_lineno - node.lineno < 60, f"{node.name} in line {node.lineno}"
 
 
+@pytest.mark.parametrize("script", sorted((ROOT / "gallery" / "components").glob("*.js")), ids=lambda path: path.name)
+def test_a_script_is_at_most_350_lines(script: Path) -> None:
+    assert len(script.read_text("utf-8").splitlines()) <= 350
+
+
 def test_no_file_shadows_a_house_or_says_nothing() -> None:
     names = {str(path.relative_to(ROOT)) for path in PATHS.values()}
     assert not names & {"gallery/db.py", "gallery/sweep.py", "gallery/gallery.py"}  # Streamlit puts gallery/ first on the path

@@ -14,7 +14,13 @@ from gallery.routes import original_url, thumbnail_url
 from gallery.tiles import Tile
 from gallery.wording import alternative, caption
 
-_compare = load("compare", uses=("reviews", "compare_reviews", "compare_zoom", "compare_panes"))
+_compare = load(
+    "compare",
+    uses=(
+        *("reviews", "review_marks", "compare_reviews", "compare_set", "compare_zoom", "compare_panes"),
+        *("compare_slider", "compare_flicker", "compare_difference", "compare_stage", "compare_bar", "compare_strip", "compare_keys"),
+    ),
+)
 KINDS = ("open", "leave", "clear")
 
 

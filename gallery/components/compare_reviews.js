@@ -1,7 +1,5 @@
 // Flags and stars of the panes, by key and by button, through the queue that all components share (reviews.js).
 
-const FLAG_KEYS = { p: "pick", x: "reject", u: null }
-
 class PaneReviews {
   constructor(changed) {
     this.queue = reviewQueue()
@@ -39,17 +37,15 @@ class PaneReviews {
   }
 
   tell(text) {
-    this.told.textContent = text
-    clearTimeout(this.timer)
-    this.timer = setTimeout(() => (this.told.textContent = ""), 6000)
+    sayBriefly(this.told, text)
   }
 
   // Whether the key was one of a review. The same stars again take them away: 0 is for the zoom here.
   key(key, pane) {
-    if (key in FLAG_KEYS) this.say(pane, "flag", FLAG_KEYS[key])
-    else if (/^[1-5]$/.test(key)) this.stars(pane, Number(key))
-    else return false
-    return true
+    const said = saidByKey(key)
+    if (said?.field === "stars") this.stars(pane, said.value)
+    else if (said) this.say(pane, "flag", said.value)
+    return said !== null
   }
 
   stars(pane, stars) {
@@ -64,21 +60,18 @@ class PaneReviews {
     made.classList.toggle("refused", Boolean(refusal))
     made.title = refusal ? `Not kept: ${refusal}` : ""
     const one = (icon, on, label, act) => {
-      const button = element("button", `icon ${on ? "on" : ""}`)
-      button.type = "button"
-      button.title = label
-      button.setAttribute("aria-label", `${pane.letter}: ${label}`)
-      button.setAttribute("aria-pressed", String(on))
-      button.dataset.role = `${icon} ${label} ${pane.token}`
-      button.append(markIcon(icon))
-      button.onclick = act
-      return button
+      const made = button(null, label, act, `icon ${on ? "on" : ""}`)
+      made.setAttribute("aria-label", `${pane.letter}: ${label}`)
+      made.setAttribute("aria-pressed", String(on))
+      made.dataset.role = `${icon} ${label} ${pane.token}`
+      made.append(markIcon(icon))
+      return made
     }
     const flag = (name, label) => one(name, review.flag === name, label, () => this.say(pane, "flag", review.flag === name ? null : name))
     made.append(flag("pick", "Pick (P)"), flag("reject", "Reject (X)"))
     const stars = element("span", "stars")
     for (let number = 1; number <= 5; number++) {
-      stars.append(one("star", review.stars >= number, `${number} ${number === 1 ? "star" : "stars"} (${number})`, () => this.stars(pane, number)))
+      stars.append(one("star", review.stars >= number, `${starsText(number)} (${number})`, () => this.stars(pane, number)))
     }
     made.append(stars)
     if (review.stars) made.append(element("span", "few", `${review.stars} \u2605`)) // where there is no room for five

@@ -6,10 +6,6 @@ const FARTHEST = 1 / 8
 const FIT_MOST = 3
 const STEPS = [1 / 8, 1 / 4, 1 / 2, 3 / 4, 1, 1.5, 2, 3, 4, 6, 8, 12, 16]
 
-function clamp(value, low, high) {
-  return Math.min(Math.max(value, low), high)
-}
-
 function fitting(sizes, room) {
   return Math.min(FIT_MOST, ...sizes.map((size) => Math.min(room.w / size.w, room.h / size.h)))
 }

@@ -1,10 +1,6 @@
 // data: {groups: [{name, inputs, results: [{token, name, alt, w, h, long, crop, whole, colour, run}]}], x, y, side, on, told, view, smallest, largest, step}
 // Tells Python: state "region" {x, y, side, on, told}; trigger "open" with a run key.
 
-function clamp(value, low, high) {
-  return Math.min(Math.max(value, low), high)
-}
-
 // The rectangle of a picture: the same relative middle, the same number of pixels, moved inside where it would reach over the edge.
 function rectangle(item, where) {
   const along = (whole, share) => {
@@ -39,9 +35,10 @@ class Chooser {
     this.box.setAttribute("role", "group")
     this.plate.append(this.whole, this.box)
     this.tools = element("div", "tools")
-    this.smaller = this.tool("\u2212", "Smaller (\u2212)", () => this.resize(-1))
+    this.smaller = button("\u2212", "Smaller (\u2212)", () => this.resize(-1))
     this.output = element("output", "side")
-    this.larger = this.tool("+", "Larger (+)", () => this.resize(1))
+    this.larger = button("+", "Larger (+)", () => this.resize(1))
+    for (const one of [this.smaller, this.larger]) one.setAttribute("aria-label", one.title)
     this.tools.append(this.smaller, this.output, this.larger)
     const help = element("p", "faint", "Click where to look, drag a new box, or move it with the arrow keys (with Shift: far).")
     this.aside.append(this.choose, this.plate, this.tools, help)
@@ -51,15 +48,6 @@ class Chooser {
     root.append(this.sheet)
     this.listen()
     new ResizeObserver(() => this.place()).observe(this.plate)
-  }
-
-  tool(text, title, act) {
-    const made = element("button", "", text)
-    made.type = "button"
-    made.title = title
-    made.setAttribute("aria-label", title)
-    made.onclick = act
-    return made
   }
 
   show(data, tell) {
@@ -74,13 +62,7 @@ class Chooser {
     this.all = [...new Map(data.groups.flatMap((group) => [...group.inputs, ...group.results]).map((one) => [one.token, one])).values()]
     const options = JSON.stringify(this.all.map((one) => [one.token, one.name]))
     if (this.options !== options) {
-      this.choose.replaceChildren(
-        ...this.all.map((one) => {
-          const option = element("option", "", one.run ? `Result: ${one.name}` : `${one.name} (${one.w} x ${one.h} px)`)
-          option.value = one.token
-          return option
-        }),
-      )
+      this.choose.replaceChildren(...this.all.map((one) => option(one.token, one.run ? `Result: ${one.name}` : `${one.name} (${one.w} x ${one.h} px)`)))
       this.options = options
     }
     this.draw()
@@ -147,7 +129,7 @@ class Chooser {
     image.height = item.area.h
     image.alt = `${item.alt}, the region`
     image.style.background = item.colour || "transparent"
-    image.onerror = () => image.replaceWith(element("span", "none", "The picture's file is missing or damaged"))
+    image.onerror = () => image.replaceWith(element("span", "none", DAMAGED))
     image.src = item.src
     frame.append(image)
     link.append(frame, element("span", "name", item.name))
@@ -195,13 +177,13 @@ class Chooser {
     this.box.onkeydown = (event) => {
       if (event.metaKey || event.ctrlKey || event.altKey) return
       const far = event.shiftKey ? 0.1 : 0.02
-      const moves = { ArrowLeft: [-far, 0], ArrowRight: [far, 0], ArrowUp: [0, -far], ArrowDown: [0, far] }
       const sizes = { "+": 1, "=": 1, "-": -1 }
-      if (event.key in moves) this.move(this.where.x + moves[event.key][0], this.where.y + moves[event.key][1], 150)
-      else if (event.key in sizes) this.resize(sizes[event.key])
+      if (event.key in ARROWS) {
+        const [x, y] = ARROWS[event.key]
+        this.move(this.where.x + far * x, this.where.y + far * y, 150)
+      } else if (event.key in sizes) this.resize(sizes[event.key])
       else return
-      event.preventDefault()
-      event.stopPropagation()
+      consume(event)
     }
     const spot = (event) => {
       const area = this.plate.getBoundingClientRect()

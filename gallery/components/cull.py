@@ -6,7 +6,13 @@ from typing import Any
 
 from gallery.components.mount import load, nothing
 
-_cull = load("cull", uses=("reviews", "cull_stage", "cull_strip", "cull_panels", "cull_bar"))
+_cull = load(
+    "cull",
+    uses=(
+        *("reviews", "review_marks", "cull_runs", "cull_stage", "cull_badge", "cull_side", "cull_strip"),
+        *("cull_panels", "cull_bar", "cull_top", "cull_ending", "cull_keys"),
+    ),
+)
 KINDS = ("open", "grid", "picks", "compare", "export", "unreviewed", "all")
 
 

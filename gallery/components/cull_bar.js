@@ -16,43 +16,33 @@ class JudgeBar {
       none: toolButton("Unflag", "No flag (U)", () => this.on.judge("flag", null)),
       pick: toolButton("Pick", "Pick (P)", () => this.on.judge("flag", "pick"), "pick"),
     }
-    const stars = element("span", "stars")
-    stars.setAttribute("role", "group")
-    stars.setAttribute("aria-label", "Stars")
-    this.stars = [1, 2, 3, 4, 5].map((one) => {
-      const button = toolButton("", `${one} ${one === 1 ? "star" : "stars"} (${one})`, () => this.on.judge("stars", one), "star")
-      button.setAttribute("aria-label", button.title)
-      return button
-    })
+    this.stars = new StarRow((stars) => this.on.judge("stars", stars))
     const none = toolButton("0", "No stars (0)", () => this.on.judge("stars", 0))
     none.setAttribute("aria-label", "No stars")
-    stars.append(none, ...this.stars)
+    this.stars.box.prepend(none)
     this.tagButton = toolButton("Tag", "Tag (T)", () => this.on.tag())
     this.noteButton = toolButton("Note", "Note (N)", () => this.on.note())
     this.zoomButton = toolButton("1:1", "One pixel of the picture on one of the screen (Z)", () => this.on.zoom())
     this.undoButton = toolButton("Undo", "Undo (Ctrl+Z)", () => this.on.undo())
-    this.judging = [...Object.values(this.flags), none, ...this.stars, this.tagButton, this.noteButton, this.zoomButton]
+    this.judging = [...Object.values(this.flags), none, ...this.stars.buttons, this.tagButton, this.noteButton, this.zoomButton]
     const group = (...parts) => {
       const made = element("span", "set")
       made.append(...parts)
       return made
     }
-    bar.append(group(...Object.values(this.flags)), stars, group(this.tagButton, this.noteButton), group(this.zoomButton, this.undoButton))
+    bar.append(group(...Object.values(this.flags)), this.stars.box, group(this.tagButton, this.noteButton), group(this.zoomButton, this.undoButton))
   }
 
   show(review, { any, undoable }) {
-    const pressed = (button, yes) => button.setAttribute("aria-pressed", String(Boolean(yes)))
+    const pressed = (one, yes) => one.setAttribute("aria-pressed", String(Boolean(yes)))
     pressed(this.flags.pick, review.flag === "pick")
     pressed(this.flags.reject, review.flag === "reject")
-    this.stars.forEach((button, number) => {
-      button.classList.toggle("on", number < review.stars)
-      pressed(button, review.stars === number + 1)
-    })
+    this.stars.show(review.stars)
     pressed(this.tagButton, review.tags.length)
     pressed(this.noteButton, review.note)
     this.noteButton.title = review.note ? `Note (N): ${review.note}` : "Note (N)"
     this.undoButton.disabled = !undoable
-    this.judging.forEach((button) => (button.disabled = !any))
+    this.judging.forEach((one) => (one.disabled = !any))
   }
 
   zoomed(yes) {

@@ -1,34 +1,5 @@
 // What opens over the stage of Cull: tags, a note, the keys.
 
-const CULL_KEYS = [
-  ["P", "Pick"],
-  ["X", "Reject"],
-  ["U", "No flag"],
-  ["0 to 5", "Stars"],
-  ["T", "Tag"],
-  ["N", "Note"],
-  ["← →", "Previous, next"],
-  ["Home End", "First, last"],
-  ["Ctrl Z", "Undo, as often as you like"],
-  ["A", "Go on by itself after a key, or stay"],
-  ["Shift P X U", "The other way for this once"],
-  ["Z", "1:1 or fitted; then drag, or Shift and arrows"],
-  ["Enter", "Open the run's page"],
-  ["G", "Back to the grid"],
-  ["Esc", "Close"],
-  ["?", "These keys"],
-]
-
-function toolButton(text, hint, act, mark) {
-  const made = element("button", "tool")
-  made.type = "button"
-  made.title = hint
-  if (mark) made.append(markIcon(mark))
-  if (text) made.append(element("span", "", text))
-  made.onclick = act
-  return made
-}
-
 class Panels {
   constructor(on) {
     this.on = on // {review(), known(), tag(tag, present), note(text)}: of the picture that is shown; known: tags to suggest

@@ -27,7 +27,7 @@ class Stage {
     const image = item?.src ? this.fetch(item) : null
     this.box.classList.toggle("empty", !image)
     if (!image || image.broken) {
-      this.none.textContent = image ? "The picture's file is missing or damaged" : item === null ? "This run is gone" : "Fetching…"
+      this.none.textContent = image ? DAMAGED : item === null ? "This run is gone" : "Fetching…"
       this.image = null
       if (this.box.firstChild !== this.none) this.swap(this.none)
       return
@@ -107,7 +107,7 @@ class Stage {
       if (size[axis] <= room[axis]) offset[axis] = (room[axis] - size[axis]) / 2
       else {
         const half = room[axis] / 2 / size[axis]
-        this.centre[axis] = Math.min(1 - half, Math.max(half, this.centre[axis]))
+        this.centre[axis] = clamp(this.centre[axis], half, 1 - half)
         offset[axis] = room[axis] / 2 - this.centre[axis] * size[axis]
       }
     }
@@ -154,7 +154,7 @@ class Stage {
   at(event) {
     if (!this.image) return null
     const box = this.image.getBoundingClientRect()
-    const share = (value, start, size) => Math.min(1, Math.max(0, (value - start) / size))
+    const share = (value, start, size) => clamp((value - start) / size, 0, 1)
     return { x: share(event.clientX, box.left, box.width), y: share(event.clientY, box.top, box.height) }
   }
 }

@@ -64,8 +64,7 @@ class Strip {
     let cell = this.cells.get(place)
     if (cell && cell.known === (item !== undefined)) return cell
     cell?.remove()
-    cell = element("button", "cell")
-    cell.type = "button"
+    cell = button(null, "", null, "cell")
     cell.tabIndex = -1
     cell.known = item !== undefined
     cell.dataset.place = place

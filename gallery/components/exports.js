@@ -6,13 +6,11 @@ function job(item, tell) {
   const line = element("div", "line")
   const words = element("div", "words")
   words.append(element("div", "title", item.title), element("div", "text faint"))
-  const button = element("button", "action", item.button)
-  button.type = "button"
-  button.onclick = () => {
-    button.disabled = true
+  const stop = button(item.button, "", () => {
+    stop.disabled = true
     tell(item.action, item.id)
-  }
-  line.append(words, button)
+  }, "action")
+  line.append(words, stop)
   entry.append(line)
   if (item.state === "building") {
     const meter = element("div", "meter")
@@ -41,11 +39,10 @@ function kept(item, tell) {
   link.href = item.href
   link.download = item.title
   link.setAttribute("aria-label", `Download ${item.title}`)
-  const button = element("button", "action")
-  button.type = "button"
-  button.setAttribute("aria-label", `Remove ${item.title}`)
-  careful(button, { text: "Remove", sure: "Really remove?", doing: "Removing" }, () => tell("remove", item.id))
-  line.append(words, link, button)
+  const remove = button(null, "", null, "action")
+  remove.setAttribute("aria-label", `Remove ${item.title}`)
+  careful(remove, { text: "Remove", sure: "Really remove?", doing: "Removing" }, () => tell("remove", item.id))
+  line.append(words, link, remove)
   entry.append(line)
   if (item.left_out) {
     const details = element("details")

@@ -14,7 +14,7 @@ from gallery.routes import thumbnail_url
 from gallery.tiles import Tile
 from gallery.view import YARDSTICK_SORTS
 
-_grid = load("grid", uses=("reviews", "ahead"))
+_grid = load("grid", uses=("reviews", "review_marks", "ahead", "grid_tiles", "grid_selection", "grid_bar", "grid_keys"))
 FRONT_HELP = "On the Pareto front of its content and style: no run of theirs is better in both content kept and style gained."
 KINDS = ("open", "compare", "export")
 

@@ -102,8 +102,7 @@ function card(item, tell) {
   const losses = element("span", "losses")
   key.append(element("i", "content"), element("i", "style"), losses)
   const foot = element("div", "foot")
-  const cancel = element("button", "", "")
-  cancel.type = "button"
+  const cancel = button()
   cancel.setAttribute("aria-label", `Cancel ${item.short}`)
   careful(cancel, { text: "Cancel", sure: "Really cancel?", doing: "Cancelling" }, () => tell("cancel", item.run))
   foot.append(element("span", "time faint"), cancel)
@@ -191,9 +190,7 @@ function newest(root, data, tell) {
 function group(item, tell) {
   const entry = element("li", `group ${item.state}`)
   const top = element("div", "top")
-  const retry = element("button", "retry", item.retry)
-  retry.type = "button"
-  retry.onclick = () => tell("retry", { state: item.state, what: item.what })
+  const retry = button(item.retry, "", () => tell("retry", { state: item.state, what: item.what }), "retry")
   top.append(element("span", "title", item.title), retry)
   entry.append(top, element("p", "error", item.error))
   const links = element("ul", "links")

@@ -55,8 +55,7 @@ function step(event, table) {
   const moves = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] }
   const link = event.target.closest("a.tile")
   if (!link || !(event.key in moves) || event.ctrlKey || event.metaKey || event.altKey) return
-  event.preventDefault()
-  event.stopPropagation()
+  consume(event)
   const [down, right] = moves[event.key]
   const place = link.closest("td").cellIndex
   let row = link.closest("tr").rowIndex

@@ -111,13 +111,13 @@ function clean(root, name, one, other) {
   if (!scale.text) return [settled(scale, low), settled(scale, high)]
   const last = scale.axis.ticks.length - 1
   let first = Math.max(0, Math.ceil(low - 0.3)), end = Math.min(last, Math.floor(high + 0.3))
-  if (first > end) first = end = Math.min(Math.max(Math.round((low + high) / 2), 0), last)
+  if (first > end) first = end = clamp(Math.round((low + high) / 2), 0, last)
   return [first, end]
 }
 
 function brush_on(root, name, touch) {
   let start = null
-  const at = (event) => Math.min(Math.max(event.clientY - root.parts.drawing.getBoundingClientRect().top, TOP - 6), HEIGHT - BOTTOM + 6)
+  const at = (event) => clamp(event.clientY - root.parts.drawing.getBoundingClientRect().top, TOP - 6, HEIGHT - BOTTOM + 6)
   touch.onpointerdown = (event) => {
     if (event.button) return
     event.preventDefault()
@@ -179,12 +179,9 @@ function bar_drawn(root, amount, any) {
   const same = JSON.stringify([root.ranges, amount, root.data.sampled])
   if (bar.same === same) return // a button that is built anew loses the focus, or a click
   bar.same = same
-  const button = (text, act, main, hint) => {
-    const made = element("button", main ? "main" : "", text)
-    made.type = "button"
+  const way = (text, act, className, hint) => {
+    const made = button(text, hint, act, className)
     made.disabled = !act
-    if (hint) made.title = hint
-    made.onclick = act
     return made
   }
   const ask = (kind) => () => root.ask({ kind, ranges: root.ranges })
@@ -197,10 +194,10 @@ function bar_drawn(root, amount, any) {
   const show = root.data.sampled ? "Show these in the gallery" : `Show ${amount === 1 ? "this one" : `these ${amount.toLocaleString("en")}`} in the gallery`
   const alone = names.length === 1
   bar.replaceChildren(
-    button(any ? show : "Show in the gallery", any && amount ? ask("gallery") : null, true),
-    button("Keep only these here", any && amount ? ask("filter") : null),
-    button("Leave these out here", alone ? ask("exclude") : null, false, alone ? "" : "With a range on one axis"),
-    button("Clear", any ? clear : null),
+    way(any ? show : "Show in the gallery", any && amount ? ask("gallery") : null, "main"),
+    way("Keep only these here", any && amount ? ask("filter") : null),
+    way("Leave these out here", alone ? ask("exclude") : null, "", alone ? "" : "With a range on one axis"),
+    way("Clear", any ? clear : null),
     element("span", "faint", any ? `${counted}${root.data.sampled ? " of those drawn" : ""}: ${names.map((name) => words_of(root, name)).join(", ")}` : ""),
   )
 }
@@ -251,15 +248,13 @@ function numbers_drawn(root) {
     const row = element("div", "row")
     const ends = [0, 1].map((side) => end_control(root, name, side))
     const moves = [[-1, "\u2190", "Move left"], [1, "\u2192", "Move right"]].map(([step, sign, words]) => {
-      const made = element("button", "", sign)
-      made.type = "button"
-      made.setAttribute("aria-label", `${words}: ${axis.label}`)
-      made.disabled = at + step < 0 || at + step >= root.order.length
-      made.onclick = () => {
+      const made = button(sign, "", () => {
         const order = [...root.order]
         ;[order[at], order[at + step]] = [order[at + step], order[at]]
         reordered(root, order)
-      }
+      })
+      made.setAttribute("aria-label", `${words}: ${axis.label}`)
+      made.disabled = at + step < 0 || at + step >= root.order.length
       return made
     })
     row.append(element("span", "", axis.label), ...ends, ...moves)
@@ -278,11 +273,7 @@ function end_control(root, name, side) {
   const ends = root.ranges[name]
   const made = element(axis.ticks.length ? "select" : "input")
   if (axis.ticks.length) {
-    axis.ticks.forEach((text, at) => {
-      const option = element("option", "", text)
-      option.value = String(at)
-      made.append(option)
-    })
+    made.append(...axis.ticks.map((text, at) => option(at, text)))
     made.value = String(ends ? ends[side] : side ? axis.ticks.length - 1 : 0)
   } else {
     made.type = "number"

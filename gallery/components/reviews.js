@@ -1,4 +1,4 @@
-// Reviews from components: a queue that loses nothing, and the marks that show them. `load(name, uses=("reviews",))` puts this first.
+// Reviews from components: a queue that loses nothing. `load(name, uses=("reviews",))` puts this first.
 //
 //   const queue = reviewQueue()                        one for the tab, whatever components and pages come and go
 //   queue.enqueue({ person, run, field, value })       field: flag (pick | reject | null), stars (0-5, 0 none), note ('' none),
@@ -10,7 +10,6 @@
 //                                                      the runs whose review is another than this tab said (draw them anew)
 //   queue.refusal(run)                                 why the last word on a run was refused; null if it was not (draw it red)
 //   queueNotice(queue)                                 a small element that says both by itself; put it where it moves nothing
-//   reviewMarks(review)                                flag and stars as an element, for a tile; markIcon("pick" | "reject" | "star")
 //
 // Every operation is dated when it is said and kept in sessionStorage until the server has answered it (gallery/review_route.py), so
 // it may be sent twice, late, or by a reloaded page: the later word counts.
@@ -45,15 +44,12 @@ function makeReviewQueue() {
   }
 
   function save() {
-    try {
-      if (pending.length) sessionStorage.setItem(REVIEWS.store, JSON.stringify(pending))
-      else sessionStorage.removeItem(REVIEWS.store)
-    } catch {} // no room, or not allowed: the queue in memory does without
+    keep("sessionStorage", REVIEWS.store, pending.length ? JSON.stringify(pending) : null)
   }
 
   function restore() {
     try {
-      const kept = JSON.parse(sessionStorage.getItem(REVIEWS.store) || "[]")
+      const kept = JSON.parse(recall("sessionStorage", REVIEWS.store) || "[]")
       pending = kept.filter((op) => op && op.id && op.run && op.person && Number.isFinite(op.at))
       pending.forEach(remember)
       last = Math.max(0, ...pending.map((op) => op.at))
@@ -242,44 +238,3 @@ function queueNotice(queue) {
   draw()
   return notice
 }
-
-const MARKS = {
-  pick: "M3 1h2v14H3zM6 2h8l-2.5 3.5L14 9H6z",
-  reject: "M3 1.6 8 6.6l5-5L14.4 3l-5 5 5 5-1.4 1.4-5-5-5 5L1.6 13l5-5-5-5z",
-  star: "M8 .8l2.2 4.9 5.3.5-4 3.6 1.2 5.2L8 12.2l-4.7 2.8 1.2-5.2-4-3.6 5.3-.5z",
-}
-
-function markIcon(name) {
-  const space = "http://www.w3.org/2000/svg"
-  const drawn = document.createElementNS(space, "svg")
-  drawn.setAttribute("viewBox", "0 0 16 16")
-  drawn.setAttribute("class", `mark ${name}`)
-  drawn.setAttribute("aria-hidden", "true")
-  const path = document.createElementNS(space, "path")
-  path.setAttribute("d", MARKS[name])
-  drawn.append(path)
-  return drawn
-}
-
-function reviewText(review) {
-  const parts = []
-  if (review.flag) parts.push(review.flag === "pick" ? "picked" : "rejected")
-  if (review.stars) parts.push(review.stars === 1 ? "1 star" : `${review.stars} stars`)
-  if (review.tags?.length) parts.push(`tagged ${review.tags.join(", ")}`)
-  if (review.note) parts.push("with a note")
-  return parts.join(", ")
-}
-
-function reviewMarks(review) {
-  const marks = element("span", "review-marks")
-  const text = reviewText(review)
-  if (!text) return marks
-  marks.setAttribute("role", "img")
-  marks.setAttribute("aria-label", text)
-  marks.title = text
-  if (review.flag) marks.append(markIcon(review.flag))
-  for (let number = 0; number < review.stars; number++) marks.append(markIcon("star"))
-  if (review.tags?.length) marks.append(element("span", "dot", String(review.tags.length)))
-  return marks
-}
-

@@ -187,22 +187,18 @@ function draw_box(root) {
   parts.bar.same = same
   const among = data.sampled ? " of those drawn" : ""
   const words = [["x", data.x], ["y", data.y]].map(([side, axis]) => `${axis.label.toLowerCase()} ${state.box[side].map((one) => readable(one)).join(" to ")}`)
-  const button = (text, kind, main) => {
-    const made = element("button", main ? "main" : "", text)
-    made.type = "button"
+  const way = (text, kind, className) => {
+    const made = button(text, "", () => root.ask({ kind, ranges: { [data.x.name]: state.box.x, [data.y.name]: state.box.y } }), className)
     made.disabled = !amount
-    made.onclick = () => root.ask({ kind, ranges: { [data.x.name]: state.box.x, [data.y.name]: state.box.y } })
     return made
   }
-  const clear = element("button", "", "Clear")
-  clear.type = "button"
-  clear.onclick = () => {
+  const clear = button("Clear", "", () => {
     state.box = null
     draw_box(root)
-  }
+  })
   const show = data.sampled ? "Show these in the gallery" : `Show ${amount === 1 ? "this one" : `these ${amount.toLocaleString("en")}`} in the gallery`
   parts.bar.replaceChildren(
-    button(show, "gallery", true), button("Keep only these here", "filter", false), clear,
+    way(show, "gallery", "main"), way("Keep only these here", "filter"), clear,
     element("span", "faint", `${amount.toLocaleString("en")} ${data.what}${amount === 1 ? "" : "s"}${among}: ${words.join(", ")}`),
   )
 }
@@ -283,8 +279,7 @@ function press(root, event) {
   } else {
     return
   }
-  event.preventDefault()
-  event.stopPropagation()
+  consume(event)
 }
 
 export default function (component) {

@@ -7,6 +7,31 @@ function element(tag, className, text) {
   return made
 }
 
+function button(text, title, act, className) {
+  const made = element("button", className, text)
+  made.type = "button"
+  if (title) made.title = title
+  made.onclick = act
+  return made
+}
+
+function option(value, text) {
+  const made = element("option", "", text)
+  made.value = value
+  return made
+}
+
+function originalLink(href, className, text) {
+  const made = element("a", className, text)
+  made.href = href
+  made.target = "_blank"
+  made.rel = "noopener"
+  made.title = "Open the original file in a new tab"
+  return made
+}
+
+const DAMAGED = "The picture's file is missing or damaged"
+
 // A box of exactly the picture's shape in its mean colour, so that nothing moves when the picture arrives.
 function picture(item, ratio) {
   const frame = element("span", "frame")
@@ -25,12 +50,53 @@ function picture(item, ratio) {
   image.height = item.h
   image.alt = item.alt
   image.onerror = () => {
-    hold.replaceWith(element("span", "none", "The picture's file is missing or damaged"))
+    hold.replaceWith(element("span", "none", DAMAGED))
   }
   image.src = item.src
   hold.append(image)
   frame.append(hold)
   return frame
+}
+
+function clamp(value, low, high) {
+  return Math.min(Math.max(value, low), high)
+}
+
+// Across and down.
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }
+
+// Where an event's letters are text, and no keys of ours.
+function typing(event) {
+  return event.composedPath().find((one) => one.matches?.("input, textarea, select, [contenteditable=true]"))
+}
+
+// Neither the browser nor who listens further out does anything with an event.
+function consume(event) {
+  event.preventDefault()
+  event.stopPropagation()
+}
+
+// What the browser keeps for us in "localStorage" or "sessionStorage"; text null takes it away. One that stores nothing does without.
+function keep(store, key, text) {
+  try {
+    if (text === null) window[store].removeItem(key)
+    else window[store].setItem(key, text)
+  } catch {}
+}
+
+function recall(store, key) {
+  try {
+    return window[store].getItem(key)
+  } catch {
+    return null
+  }
+}
+
+// Words that go again by themselves.
+function sayBriefly(node, text, milliseconds = 6000) {
+  node.textContent = text
+  clearTimeout(node.timer)
+  node.timer = setTimeout(() => (node.textContent = ""), milliseconds)
 }
 
 // Plain clicks go to Streamlit and stay in this session; with a modifier the link opens as links do.

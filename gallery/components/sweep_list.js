@@ -37,12 +37,10 @@ function card(item, tell) {
     link.setAttribute("aria-label", `${one.text} of ${item.title}`)
     foot.append(link)
   })
-  const archive = element("button", "archive", item.archive)
-  archive.type = "button"
+  const why = item.archivable ? "" : "A sweep with something left to do cannot be put away: pause or cancel it first"
+  const archive = button(item.archive, why, () => tell(item.archive.toLowerCase(), item.id), "archive")
   archive.disabled = !item.archivable
-  archive.title = item.archivable ? "" : "A sweep with something left to do cannot be put away: pause or cancel it first"
   archive.setAttribute("aria-label", `${item.archive} ${item.title}`)
-  archive.onclick = () => tell(item.archive.toLowerCase(), item.id)
   foot.append(archive)
   // The whole card opens the gallery; who comes by keyboard has the title.
   entry.onclick = (event) => {

@@ -35,14 +35,11 @@ class Viewer {
     this.back = element("a", "tool", "Gallery")
     this.back.onclick = (event) => follow(event, () => this.ask({ kind: "grid" }))
     this.back.title = "Back to the grid (G)"
-    this.previous = this.tool("Previous", "Previous (\u2190)", () => this.step(-1))
-    this.next = this.tool("Next", "Next (\u2192)", () => this.step(1))
+    this.previous = button("Previous", "Previous (\u2190)", () => this.step(-1), "tool")
+    this.next = button("Next", "Next (\u2192)", () => this.step(1), "tool")
     this.count = element("span", "faint count")
-    this.zoomButton = this.tool("1:1", "One pixel of the picture on one of the screen (Z)", () => this.stage.zoom(!this.stage.zoomed))
-    this.original = element("a", "tool", "Original file")
-    this.original.target = "_blank"
-    this.original.rel = "noopener"
-    this.original.title = "Open the original file in a new tab"
+    this.zoomButton = button("1:1", "One pixel of the picture on one of the screen (Z)", () => this.stage.zoom(!this.stage.zoomed), "tool")
+    this.original = originalLink("", "tool", "Original file")
     const right = element("span", "right")
     right.append(queueNotice(this.queue), this.zoomButton, this.original)
     top.append(this.back, this.previous, this.next, this.count, right)
@@ -54,14 +51,6 @@ class Viewer {
     this.film.setAttribute("aria-label", "Snapshots, first to last step")
     const keys = element("p", "faint keys", VIEW_KEYS)
     this.root.append(top, middle, this.caption, this.film, this.judge.box, keys)
-  }
-
-  tool(text, hint, act) {
-    const made = element("button", "tool", text)
-    made.type = "button"
-    made.title = hint
-    made.onclick = act
-    return made
   }
 
   tellZoom(yes) {
@@ -141,18 +130,16 @@ class Viewer {
     const shown = items.map((item, at) => ({ ...item, id: `${at}`, pressed: this.other?.caption === item.caption && this.other?.src === item.src }))
     patch(box, shown, (item) => {
       const entry = element(box === this.film ? "li" : "figure")
-      const button = element("button", "small")
-      button.type = "button"
-      button.setAttribute("aria-pressed", String(item.pressed))
-      button.title = item.pressed ? "Back to the result (Esc)" : "Show it large"
-      button.append(picture(item, item.w / item.h), element("span", "faint", name(item)))
-      button.onclick = () => {
+      const choose = () => {
         this.other = item.pressed ? null : item
         this.refresh()
         ;[...box.querySelectorAll("button")][Number(item.id)]?.focus({ preventScroll: true })
       }
+      const small = button(null, item.pressed ? "Back to the result (Esc)" : "Show it large", choose, "small")
+      small.setAttribute("aria-pressed", String(item.pressed))
+      small.append(picture(item, item.w / item.h), element("span", "faint", name(item)))
       if (box === this.film) entry.style.width = `calc(6.5rem * ${item.w / item.h})`
-      entry.append(button)
+      entry.append(small)
       return entry
     })
   }
@@ -167,19 +154,16 @@ class Viewer {
     if (!this.root.isConnected) return this.detach()
     const path = event.composedPath()
     if (event.isComposing || event.altKey) return
-    const within = path.find((one) => one.matches?.("input, textarea, select, [contenteditable=true]"))
+    const within = typing(event)
     if (within) return event.key === "Escape" && path.includes(this.root) ? within.blur() : undefined
     const elsewhere = !path.includes(this.root) && path.some((one) => one.matches?.("[role=dialog], [role=listbox], [role=slider], [role=radiogroup], [data-testid=stSidebar]"))
-    if (elsewhere || !this.act(event)) return
-    event.preventDefault()
-    event.stopPropagation()
+    if (!elsewhere && this.act(event)) consume(event)
   }
 
   act(event) {
     if (event.ctrlKey || event.metaKey) return event.key.toLowerCase() === "z" && !event.shiftKey && this.judge.undo()
-    const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }
-    if (event.key in ways) {
-      const [x, y] = ways[event.key]
+    if (event.key in ARROWS) {
+      const [x, y] = ARROWS[event.key]
       if (event.shiftKey && this.stage.zoomed) return this.stage.pan(96 * x, 96 * y), true
       return x && !event.shiftKey ? (this.step(x), true) : false
     }

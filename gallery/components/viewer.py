@@ -8,7 +8,7 @@ import streamlit as st
 
 from gallery.components.mount import load
 
-_viewer = load("viewer", uses=("reviews", "cull_stage", "viewer_review"))
+_viewer = load("viewer", uses=("reviews", "review_marks", "cull_stage", "viewer_review"))
 KINDS = ("open", "grid")
 
 

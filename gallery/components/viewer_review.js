@@ -6,16 +6,8 @@ class ReviewBar {
     this.changed = changed
     this.past = []
     this.box = element("div", "review")
-    this.flags = { pick: this.button("Pick", "Pick (P)", () => this.flag("pick"), "pick"), reject: this.button("Reject", "Reject (X)", () => this.flag("reject"), "reject") }
-    this.stars = [1, 2, 3, 4, 5].map((one) => {
-      const made = this.button("", `${one} ${one === 1 ? "star" : "stars"} (${one})`, () => this.star(one), "star")
-      made.setAttribute("aria-label", made.title)
-      return made
-    })
-    const stars = element("span", "stars")
-    stars.setAttribute("role", "group")
-    stars.setAttribute("aria-label", "Stars")
-    stars.append(...this.stars)
+    this.flags = { pick: toolButton("Pick", "Pick (P)", () => this.flag("pick"), "pick"), reject: toolButton("Reject", "Reject (X)", () => this.flag("reject"), "reject") }
+    this.stars = new StarRow((stars) => this.star(stars))
     this.tags = element("span", "tags")
     this.input = element("input", "tag-input")
     this.input.placeholder = "Add a tag"
@@ -51,17 +43,7 @@ class ReviewBar {
     }
     this.note.onblur = () => this.keep_note()
     this.trouble = element("span", "trouble")
-    this.box.append(this.flags.pick, this.flags.reject, stars, this.tags, this.input, known, this.note, this.trouble)
-  }
-
-  button(text, hint, act, mark) {
-    const made = element("button", "tool")
-    made.type = "button"
-    made.title = hint
-    made.append(markIcon(mark))
-    if (text) made.append(element("span", "", text))
-    made.onclick = act
-    return made
+    this.box.append(this.flags.pick, this.flags.reject, this.stars.box, this.tags, this.input, known, this.note, this.trouble)
   }
 
   // of: {person, run, review, at, tags}
@@ -72,28 +54,16 @@ class ReviewBar {
     this.review = this.queue.overlay(of.person, of.run, of.review, of.at)
     const { flag, stars, tags, note } = this.review
     for (const [name, made] of Object.entries(this.flags)) made.setAttribute("aria-pressed", String(flag === name))
-    this.stars.forEach((made, at) => {
-      made.classList.toggle("on", at < stars)
-      made.setAttribute("aria-pressed", String(stars === at + 1))
-    })
+    this.stars.show(stars)
     this.tags.replaceChildren(
       ...tags.map((tag) => {
-        const chip = element("button", "chip", tag)
-        chip.type = "button"
-        chip.title = `Take ${tag} away`
+        const chip = button(tag, `Take ${tag} away`, () => this.tag(tag, false), "chip")
         chip.setAttribute("aria-label", chip.title)
         chip.append(element("span", "faint", " \u00d7"))
-        chip.onclick = () => this.tag(tag, false)
         return chip
       }),
     )
-    this.known.replaceChildren(
-      ...of.tags.filter((tag) => !tags.includes(tag)).map((tag) => {
-        const option = element("option")
-        option.value = tag
-        return option
-      }),
-    )
+    this.known.replaceChildren(...of.tags.filter((tag) => !tags.includes(tag)).map((tag) => option(tag)))
     if (another || this.note.getRootNode().activeElement !== this.note) this.note.value = note || ""
     const refusal = this.queue.refusal(of.run)
     this.trouble.textContent = refusal ? `Not kept: ${refusal}` : ""
@@ -133,13 +103,10 @@ class ReviewBar {
   }
 
   key(key) {
-    if (key === "p" || key === "x") {
-      const flag = key === "p" ? "pick" : "reject"
-      if (this.review.flag !== flag) this.say("flag", flag, this.review.flag)
-    } else if (key === "u") {
-      if (this.review.flag) this.say("flag", null, this.review.flag)
-    } else if (/^[0-5]$/.test(key)) {
-      if (this.review.stars !== Number(key)) this.say("stars", Number(key), this.review.stars)
+    const said = saidByKey(key)
+    if (said) {
+      const before = this.review[said.field]
+      if (before !== said.value) this.say(said.field, said.value, before)
     } else if (key === "t") this.input.focus()
     else if (key === "n") this.note.focus()
     else return false

@@ -63,7 +63,7 @@ def ready(page: Page) -> None:
 
 def order(page: Page) -> list[str]:
     """The run keys of the queue, as far as the page knows them."""
-    return page.locator(".root:has(.strip)").evaluate("root => [...root.cull.items.values()].map((item) => item.id)")  # type: ignore[no-any-return]
+    return page.locator(".root:has(.strip)").evaluate("root => [...root.cull.runs.items.values()].map((item) => item.id)")  # type: ignore[no-any-return]
 
 
 def current(page: Page) -> Locator:
@@ -319,7 +319,7 @@ def test_a_run_that_is_gone_is_refused_and_said_so(browser: Browser, gallery: st
     page = context.new_page()
     page.goto(f"{gallery}/cull?sweep=demo&sort=plan")
     ready(page)
-    page.locator(".root:has(.strip)").evaluate("root => { root.cull.items.get(0).id = 'r1-gone' }")
+    page.locator(".root:has(.strip)").evaluate("root => { root.cull.runs.items.get(0).id = 'r1-gone' }")
     page.keyboard.press("Shift+P")
     expect(page.locator(".queue-notice")).to_have_text("Not kept: this workspace has no run r1-gone")
     expect(page.locator(".state-badge")).to_have_text("Not kept: this workspace has no run r1-gone")

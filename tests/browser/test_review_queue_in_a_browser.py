@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route
 
 COMPONENTS = Path(__file__).parents[2] / "gallery" / "components"
-SCRIPT = "".join((COMPONENTS / f"{name}.js").read_text() for name in ("shared", "reviews"))
+SCRIPT = "".join((COMPONENTS / f"{name}.js").read_text() for name in ("shared", "reviews", "review_marks"))
 ORIGIN = "http://127.0.0.1:1"
 
 pytestmark = pytest.mark.browser
