@@ -213,16 +213,18 @@ def _readme(exported: Sequence[Exported], options: ExportOptions) -> str:
         else "(inputs are left out; each recipe says which files belong into inputs/, by SHA-256)\n"
     )
     sheet = "contact_sheet*  all pictures at a glance\n" if options.sheet else ""
+    results = f"{len(exported)} result{'' if len(exported) == 1 else 's'}"
+    fields = "-Stylesweep -Parameters" if options.form == "png" else "-UserComment -ImageDescription"
     carries = "as PNG text" if options.form == "png" else "in its EXIF comment, and its XMP"
     images = f"images/         the pictures, in that order; each carries its recipe {carries}\n" if options.pictures else ""
     return (
-        f"{MARK}\n\n{len(exported)} results of neural style transfer, {options.ordered}, written by {tool()}.\n\n"
+        f"{MARK}\n\n{results} of neural style transfer, {options.ordered}, written by {tool()}.\n\n"
         f"{images}recipes/        one runnable sweep for each picture\n{inputs}{sheet}"
         "runs.csv        every parameter and yardstick, one row per picture; runs.json the same with recipes\n"
         "MANIFEST.sha256 check with: sha256sum -c MANIFEST.sha256\n\n"
         f"Make one again:        stylesweep run {first}\n"
         f"Make it larger:        stylesweep rerun {first} --size 1024\n"
-        "Look at a recipe:      stylesweep inspect FILE.png\n"
-        "With other programs:   exiftool -Stylesweep -Parameters FILE.png\n\n"
+        f"Look at a recipe:      stylesweep inspect FILE.{SUFFIXES[options.form]}\n"
+        f"With other programs:   exiftool {fields} FILE.{SUFFIXES[options.form]}\n\n"
         "In runs.csv a text that begins with = + - @ has a ' in front, so that no spreadsheet runs it as a formula.\n"
     )

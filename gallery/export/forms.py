@@ -23,6 +23,17 @@ _UNICODE = b"UNICODE\0"
 """How an EXIF comment says that it is UTF-16."""
 
 
+def recipe_text(data: bytes) -> str | None:
+    """The JSON of the recipe in a JPEG or WebP that `in_form` wrote; None where there is none. No pixel is decoded."""
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG", "WEBP")) as opened:
+            comment = opened.getexif().get_ifd(_EXIF_IFD).get(_COMMENT)
+        keyword, _, text = bytes(comment or b"").removeprefix(_UNICODE).decode("utf-16-le").partition(": ")
+    except Exception:  # Pillow's readers raise nearly everything on a stranger's file; what cannot be read holds no recipe
+        return None
+    return text if keyword == KEYWORD else None
+
+
 def in_form(picture: bytes, form: str, recipe: Recipe, said: Said) -> bytes:
     """A stored PNG with its recipe, in one of FORMS. As a PNG its pixels' bytes stay the same.
 

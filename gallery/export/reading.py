@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from gallery.export.forms import recipe_text
 from gallery.export.png import SIGNATURE, read_text_chunks
 from gallery.export.recipe import KEYWORD, SCHEMA, Recipe, checked
 from gallery.export.spec import RECIPE_LINE, same_plan
@@ -14,7 +15,7 @@ MAX_CHARACTERS = 256 * 1024
 
 
 def read_recipe(data: bytes, name: str) -> Recipe:
-    """The recipe in the bytes of a PNG that stylesweep made, of an exported YAML sidecar, or of JSON. name: for messages.
+    """The recipe in the bytes of a picture that stylesweep made or exported, of an exported YAML sidecar, or of JSON. name: for messages.
 
     Nothing in it is trusted: sizes are bounded, every field's type is checked, YAML is read without tags and aliases.
 
@@ -23,13 +24,19 @@ def read_recipe(data: bytes, name: str) -> Recipe:
     """
     if data.startswith(SIGNATURE):
         texts = read_text_chunks(data, name, {KEYWORD})
-        if KEYWORD not in texts:
-            raise InputError(
-                f"{name} carries no stylesweep recipe: another program made it, or removed its text. "
-                "Give the .yaml beside it, or a picture that stylesweep exported."
-            )
-        return checked(_json(texts[KEYWORD], name), name)
+        return checked(_json(_carried(texts.get(KEYWORD), name), name), name)
+    if data.startswith(b"\xff\xd8\xff") or (data[:4], data[8:12]) == (b"RIFF", b"WEBP"):
+        return checked(_json(_carried(recipe_text(data), name), name), name)
     return _from_text(_text(data, name), name)
+
+
+def _carried(text: str | None, name: str) -> str:
+    if text is None:
+        raise InputError(
+            f"{name} carries no stylesweep recipe: another program made it, or removed its text. "
+            "Give the .yaml beside it, or a picture that stylesweep exported."
+        )
+    return text
 
 
 def _text(data: bytes, name: str) -> str:
@@ -40,9 +47,11 @@ def _text(data: bytes, name: str) -> str:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{name} is neither a PNG nor text; a recipe is in a PNG, a .yaml or a .json that stylesweep wrote.") from error
+        raise InputError(
+            f"{name} is neither a picture of ours nor text; a recipe is in a PNG, JPEG, WebP, .yaml or .json that stylesweep wrote."
+        ) from error
     if not text.strip():
-        raise InputError(f"{name} is empty; give a PNG, a .yaml or a .json that stylesweep wrote.")
+        raise InputError(f"{name} is empty; give a picture, a .yaml or a .json that stylesweep wrote.")
     return text
 
 

@@ -23,7 +23,9 @@ from gallery.export.bundle import PRESETS, export_results
 from gallery.export.describe import xmp
 from gallery.export.forms import in_form
 from gallery.export.png import read_text_chunks
+from gallery.export.reading import read_recipe
 from gallery.export.recipe import KEYWORD, recipe_of
+from sweep.errors import InputError
 
 SAID = Said(flag="pick", stars=4, note="warm", tags=("sky & sea", "wall"))
 
@@ -64,6 +66,24 @@ def test_the_recipe_is_in_the_comment_and_the_review_in_the_xmp(workspace: Works
     assert "<xmp:Rating>4</xmp:Rating>" in packet
     assert re.findall(r"<rdf:li>(.*?)</rdf:li>", packet) == ["sky &amp; sea", "wall"]
     assert sum(difference) / len(difference) < 8
+
+
+@pytest.mark.parametrize("form", ["png", "jpeg", "webp"])
+def test_the_recipe_is_read_back_from_every_form(workspace: Workspace, form: str) -> None:
+    data, recipe = picture_and_recipe(workspace)
+    made = in_form(data, form, recipe, SAID)
+    assert read_recipe(made, "p") == read_recipe(json.dumps(recipe).encode(), "p.json")
+    with pytest.raises(InputError, match=r"^p "):  # nothing of a picture that was cut short is believed, and nothing breaks
+        read_recipe(made[: len(made) // 20], "p")
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP"])
+def test_a_picture_of_another_program_carries_no_recipe(form: str) -> None:
+    buffer, exif = io.BytesIO(), Image.Exif()
+    exif.get_ifd(0x8769)[0x9286] = b"ASCII\0\0\0holiday: {}"
+    Image.new("RGB", (8, 8)).save(buffer, form, exif=exif.tobytes())
+    with pytest.raises(InputError, match=r"^p.jpg carries no stylesweep recipe: .* removed its text"):
+        read_recipe(buffer.getvalue(), "p.jpg")
 
 
 def test_as_png_the_pixels_are_the_stored_ones_and_the_text_says_both(workspace: Workspace) -> None:
