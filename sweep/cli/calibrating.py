@@ -17,7 +17,7 @@ from sweep.calibrate import Sample
 from sweep.calibrate_samples import Wanted, of_networks, of_sweep
 from sweep.calibrate_together import measure_together
 from sweep.cli.planning import check_address, ensure_networks, memory_here, prepare
-from sweep.cli.showing import out
+from sweep.cli.showing import show, table_of
 from sweep.cli.wording import say
 from sweep.errors import InputError, SurroundingsError
 from sweep.speed import Measured
@@ -73,7 +73,7 @@ def calibrate(path: Path | None, options: CalibrateOptions) -> None:
     if options.as_json:
         print(json.dumps([asdict(row) for row in rows]))
     else:
-        out().print(_table(rows))
+        show(_table(rows))
 
 
 def _of_file(path: Path, options: CalibrateOptions) -> Wanted:
@@ -136,7 +136,7 @@ def _rate(row: Measured) -> str:
 
 
 def _table(rows: Sequence[Measured]) -> Table:
-    table = Table("node", "device", "network", "recipe", "dtype", "size", "pack", "a step", "beside steps", "memory", box=None)
+    table = table_of("node", "device", "network", "recipe", "dtype", "size", "pack", "a step", "beside steps", "memory")
     for row in rows:
         names = (row.node, f"{row.device}, {row.threads} thread{'' if row.threads == 1 else 's'}", row.network, row.recipe, row.dtype)
         table.add_row(*names, str(row.size), str(row.pack), _rate(row), f"{row.seconds_fixed:.2g} s", amount_of_bytes(row.peak_memory))

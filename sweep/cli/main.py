@@ -1,5 +1,8 @@
 """`stylesweep`: the commands, their options, and how errors reach the user (exit codes: docs/design.md, section 7)."""
 
+import errno
+import io
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +13,7 @@ from sweep import __version__
 from sweep.cli import commands_cluster, commands_keeping, commands_starting
 from sweep.cli.options import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption
 from sweep.cli.wording import printable
-from sweep.errors import InputError, Interrupted, StylesweepError
+from sweep.errors import InputError, Interrupted, StylesweepError, SurroundingsError
 
 app = typer.Typer(
     name="stylesweep",
@@ -219,6 +222,8 @@ def export(
     from sweep.cli import taking
 
     named = tuple(key.strip() for key in runs.split(",") if key.strip())
+    if runs and not named:
+        raise InputError(f"--runs {runs!r} names no run; give run keys or their beginnings, with commas between them.")
     selection = taking.Selection(sweep=sweep, top=top, per_pair=per_pair, by=by, runs=named)
     bundle = taking.Bundle(preset=preset, form=form, alpha=not opaque, reviews=reviews)
     raise typer.Exit(taking.export(selection, out, workspace, bundle))
@@ -269,7 +274,7 @@ app.add_typer(commands_starting.weights_app, name="weights")
 def main() -> None:
     """Run the command line; a user's error becomes one message and an exit code, never a traceback."""
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        sys.exit(_run())
     except StylesweepError as error:
         _complain(str(error))
         sys.exit(error.exit_code)
@@ -277,7 +282,7 @@ def main() -> None:
         _complain("interrupted.")
         sys.exit(Interrupted.exit_code)
     except BrokenPipeError:  # `stylesweep runs x | head`
-        sys.stderr.close()
+        _leave_output()
         sys.exit(0)
     except UnicodeEncodeError as error:  # bytes of a file name or an argument that are no UTF-8; the database cannot hold them
         _complain(f"{error.object[:200]!a} holds bytes that are not UTF-8 text; rename what it names.")
@@ -286,8 +291,27 @@ def main() -> None:
         sys.exit(_click_exit(_understood(error)))
 
 
+def _run() -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal or a pipe that is not UTF-8 shows what it lacks as an escape
+            stream.reconfigure(errors="backslashreplace")
+    code = app(standalone_mode=False)
+    if sys.stdout is not None:
+        sys.stdout.flush()  # here, where a full disk is told as any other error
+    return code or 0
+
+
+def _leave_output() -> None:
+    """Standard output takes nothing more; without this Python would try again at its end, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _understood(error: Exception) -> Exception:
-    """What a database says of a locked, full or damaged file, in our own words; anything else as it is."""
+    """What a full disk, or a database of a locked, full or damaged file, says in our own words; anything else as it is."""
+    if isinstance(error, OSError) and error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+        _leave_output()
+        _complain(f"what was to be written could not be: {error.strerror}. Make room there, or write to another place.")
+        return typer.Exit(SurroundingsError.exit_code)
     if "db.engine" in sys.modules:  # without it no database was opened, and SQLAlchemy need not be loaded now
         from db.engine import storage_errors
 

@@ -56,7 +56,8 @@ def test_merge_and_pull_of_a_folder_make_a_workspace_and_refuse_what_is_none(typ
     unfinished = made_up_workspace(tmp_path / "other", betas=2, name="other", unfinished=1).folder
     code, out, _ = typed("merge", unfinished, "--workspace", tmp_path / "new")
     assert code == 0 and out.startswith("15 results and 1 sweep new here; ")
-    assert "other: some of its runs are not finished. It is paused here; `stylesweep resume other` would run them." in out
+    resume = f"stylesweep resume other --workspace {tmp_path / 'new'}"
+    assert f"other: some of its runs are not finished. It is paused here; `{resume}` would run them." in out
     assert (
         json.loads(typed("pull", w, "--workspace", tmp_path / "new", "--json")[1])["results"] == 0
     )  # the same runs, in a sweep of its own
