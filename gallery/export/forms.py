@@ -10,6 +10,7 @@ from gallery.export.describe import parameters_line, with_recipe, xmp
 from gallery.export.pictures import on_white, with_transparency
 from gallery.export.recipe import KEYWORD, Recipe
 from sweep.combination import canonical_json
+from sweep.transfer.images import EXIF_COMMENT, EXIF_IFD, exif_comment
 
 FORMS: Mapping[str, str] = {
     "png": "as it was made, every pixel",
@@ -18,19 +19,15 @@ FORMS: Mapping[str, str] = {
 }
 """What a picture may be written as."""
 SUFFIXES: Mapping[str, str] = {"png": "png", "jpeg": "jpg", "webp": "webp"}
-_EXIF_IFD, _DESCRIPTION, _SOFTWARE, _COMMENT = 0x8769, 0x010E, 0x0131, 0x9286
+_DESCRIPTION, _SOFTWARE = 0x010E, 0x0131
 _UNICODE = b"UNICODE\0"
 """How an EXIF comment says that it is UTF-16."""
 
 
 def recipe_text(data: bytes) -> str | None:
-    """The JSON of the recipe in a JPEG or WebP that `in_form` wrote; None where there is none. No pixel is decoded."""
-    try:
-        with Image.open(io.BytesIO(data), formats=("JPEG", "WEBP")) as opened:
-            comment = opened.getexif().get_ifd(_EXIF_IFD).get(_COMMENT)
-        keyword, _, text = bytes(comment or b"").removeprefix(_UNICODE).decode("utf-16-le").partition(": ")
-    except Exception:  # Pillow's readers raise nearly everything on a stranger's file; what cannot be read holds no recipe
-        return None
+    """The JSON of the recipe in a JPEG or WebP that `in_form` wrote; None where there is none."""
+    comment = exif_comment(data).removeprefix(_UNICODE).decode("utf-16-le", errors="replace")
+    keyword, _, text = comment.partition(": ")
     return text if keyword == KEYWORD else None
 
 
@@ -48,7 +45,7 @@ def in_form(picture: bytes, form: str, recipe: Recipe, said: Said) -> bytes:
     exif = Image.Exif()
     exif[_DESCRIPTION] = parameters_line(recipe)
     exif[_SOFTWARE] = str(recipe["tool"])
-    exif.get_ifd(_EXIF_IFD)[_COMMENT] = _UNICODE + f"{KEYWORD}: {canonical_json(recipe)}".encode("utf-16-le")
+    exif.get_ifd(EXIF_IFD)[EXIF_COMMENT] = _UNICODE + f"{KEYWORD}: {canonical_json(recipe)}".encode("utf-16-le")
     buffer = io.BytesIO()
     about = {"exif": exif.tobytes(), "xmp": xmp(recipe, said).encode()}
     if form == "jpeg":

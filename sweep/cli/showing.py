@@ -74,18 +74,7 @@ def status(name: str | None, folder: Path, *, as_json: bool, archived: bool = Fa
         said = [_sweep_json(row, standing, driver) | {"reason": reasons.get(row.id)} for row, standing in zip(rows, standings, strict=True)]
         print(json.dumps(said))
         return
-    priced, timed = (any(getattr(one, name) is not None for one in standings) for name in ("spent", "seconds_left"))
-    more = (*(["left"] if driver and timed else []), *(["spent"] if priced else []))
-    combinations, not_done = ("combinations", "not done") if out().width >= WIDE else ("combi-\nnations", "not\ndone")
-    table = table_of("sweep", "state", combinations, "runs", "done", "running", "queued", not_done, "settled", *more)
-    for row, standing in zip(rows, standings, strict=True):
-        counts = [row.states.get(state, 0) for state in ("done", "running", "queued")]
-        left = amount_of_time(standing.seconds_left) if driver and standing.seconds_left is not None else ""
-        said = {"left": left, "spent": "" if standing.spent is None else f"{standing.spent:,.2f}"}
-        last = (f"{_percent(row):.0f} %", *(said[name] for name in more))
-        state = row.state if row.archived_at is None else f"{row.state}, archived"
-        table.add_row(row.name, state, str(row.combinations), str(row.runs), *map(str, counts), str(standing.failed), *last)
-    show(table)
+    show(_standings(rows, standings, driven=driver is not None))
     for row in rows:
         if reasons.get(row.id):
             print(printable(f"{row.name} is {row.state}: {reasons[row.id]}"))
@@ -97,6 +86,23 @@ def status(name: str | None, folder: Path, *, as_json: bool, archived: bool = Fa
         print(printable(f"no driver is running: type `{command(folder, 'run', waiting.spec_path)}` to go on"))
     if hidden:
         print(f"{hidden} archived not shown: {command(folder, 'status', '--all')}")
+
+
+def _standings(rows: Sequence[queries.SweepRow], standings: Sequence[Standing], *, driven: bool) -> Table:
+    """A row for each sweep; the time left and the price only where there are any."""
+    timed = driven and any(one.seconds_left is not None for one in standings)
+    priced = any(one.spent is not None for one in standings)
+    combinations, not_done = ("combinations", "not done") if out().width >= WIDE else ("combi-\nnations", "not\ndone")
+    more = (["left"] if timed else []) + (["spent"] if priced else [])
+    table = table_of("sweep", "state", combinations, "runs", "done", "running", "queued", not_done, "settled", *more)
+    for row, standing in zip(rows, standings, strict=True):
+        state = row.state if row.archived_at is None else f"{row.state}, archived"
+        numbers = (row.combinations, row.runs, *(row.states.get(state, 0) for state in ("done", "running", "queued")), standing.failed)
+        left = "" if standing.seconds_left is None else amount_of_time(standing.seconds_left)
+        spent = "" if standing.spent is None else f"{standing.spent:,.2f}"
+        last = ([left] if timed else []) + ([spent] if priced else [])
+        table.add_row(row.name, state, *map(str, numbers), f"{_percent(row):.0f} %", *last)
+    return table
 
 
 def _percent(row: queries.SweepRow) -> float:

@@ -21,6 +21,8 @@ MAX_PIXELS: Final = 100_000_000
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF") + (("AVIF",) if features.check("avif") else ())
 ON_WHITE: Final = "is partly transparent; it is laid on white, and exported pictures get its transparency back."
 """The remark on a transparent picture, behind its name; not true of one that is read as a mask."""
+EXIF_IFD, EXIF_COMMENT = 0x8769, 0x9286
+"""Where a comment stands in Exif data."""
 _COLOURS: Final = {"1": "GRAY", "L": "GRAY", "LA": "GRAY", "La": "GRAY", "CMYK": "CMYK"}  # as ICC calls the space; RGB: all others
 _HAS_ALPHA: Final = ("LA", "La", "PA", "RGBA", "RGBa")
 
@@ -65,6 +67,16 @@ def open_picture(data: bytes, name: str) -> Picture:
         ) from error
     except Exception as error:  # Pillow's decoders raise nearly everything on damaged files; what they say is about the file
         raise ImageError(f"The picture {name} is damaged or cut short ({error}); export or copy it again.") from error
+
+
+def exif_comment(data: bytes) -> bytes:
+    """The comment in the Exif data of a JPEG or WebP; nothing where there is none that can be read. No pixel is decoded."""
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG", "WEBP")) as opened:
+            comment = opened.getexif().get_ifd(EXIF_IFD).get(EXIF_COMMENT)
+    except Exception:  # Pillow's readers raise nearly everything on damaged files
+        return b""
+    return comment if isinstance(comment, bytes) else b""
 
 
 def mask_levels(picture: Picture) -> np.ndarray:
