@@ -24,7 +24,7 @@ from sweep.speed import Measured
 from sweep.transfer.cost import WORKER_BYTES, peak_bytes
 from sweep.transfer.presets import NETWORKS, deepest_layer
 from sweep.transfer.recipe import SMALLEST_SIDE, Recipe
-from sweep.transfer.weights import Weights, cache_folder
+from sweep.transfer.weights import Weights, is_cached
 
 BUSY = 0.5
 """Load per core, before anything is measured, above which what is measured says little of a quiet machine."""
@@ -86,7 +86,7 @@ def _of_file(path: Path, options: CalibrateOptions) -> Wanted:
 
 
 def _networks(options: CalibrateOptions) -> Sequence[str]:
-    here = [name for name in NETWORKS if (cache_folder() / f"{name}.safetensors").is_file()]
+    here = [name for name in NETWORKS if is_cached(name)]
     if not options.network and not here:
         raise InputError("no network is here yet: name one, as in --network vgg19, or fetch one with `stylesweep weights fetch`.")
     return [options.network] if options.network else here

@@ -64,11 +64,11 @@ def ensure_networks(wanted: Iterable[tuple[str, Path | None]]) -> None:
     Raises:
         WeightsError: they cannot be had.
     """
-    from sweep.transfer.weights import cache_folder, fetch_weights, load_weights
+    from sweep.transfer.weights import fetch_weights, is_cached, load_weights
     from sweep.transfer.yardsticks import NETWORK
 
     for network, file in dict.fromkeys([(NETWORK, None), *wanted]):
-        if file is None and not (cache_folder() / f"{network}.safetensors").is_file():
+        if file is None and not is_cached(network):
             info = network_info(network)
             say(f"{network}: fetching the weights ({amount_of_bytes(info.download_bytes)}, once) ...")
             fetch_weights(network, lambda line: say(f"  {line}"))

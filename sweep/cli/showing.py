@@ -207,10 +207,10 @@ def retry(what: str, folder: Path) -> None:
 def networks() -> None:
     """`stylesweep weights list`."""
     from sweep.transfer.presets import NETWORKS
-    from sweep.transfer.weights import cache_folder
+    from sweep.transfer.weights import is_cached
 
     table = table_of("network", "download", "here", "what it is")
     for info in NETWORKS.values():
-        here = "yes" if (cache_folder() / f"{info.name}.safetensors").is_file() else "no"
+        here = "yes" if is_cached(info.name) else "no"
         table.add_row(info.name, amount_of_bytes(info.download_bytes), here, info.description)
     show(table)
