@@ -24,9 +24,9 @@ from gallery.export.sheet import sweep_sheet
 from gallery.export.spec import rerun_spec
 from sweep.amounts import amount_of_bytes
 from sweep.cli import running
-from sweep.cli.wording import count, say
+from sweep.cli.wording import command, count, say
 from sweep.combination import RunSettings
-from sweep.errors import InputError, StylesweepError
+from sweep.errors import InputError, StorageError, StylesweepError
 from sweep.styles import CONTENT
 
 MOST_FILES = 10_000
@@ -151,6 +151,9 @@ def _say_where(workspace: Workspace, name: str, recipe: Mapping[str, Any], optio
             "weights, made the first, so the pictures may differ."
         )
     if path := made.image_path():
+        if not (workspace.folder / path).is_file():
+            verify = command(options.workspace, "verify")
+            raise StorageError(f"{workspace.folder / path} is missing, although its run is done; `{verify}` says what to do.")
         print(f"picture: {workspace.folder / path}")
 
 
