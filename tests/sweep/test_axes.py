@@ -185,6 +185,7 @@ def test_layers_are_a_name_or_lists_or_weights_and_a_side_left_out_is_the_defaul
         # choices
         ("settings: {size_by: areas}", ["settings.size_by", "did you mean 'area'", "long_side"]),
         ("settings: {dtype: float16}", ["settings.dtype", "'float16' is not allowed", "float32, bfloat16"]),
+        ("parameters: {tv: [0, 1e30]}", ["parameters.tv[1]: 1e+30 is not allowed", "at most 1e12"]),
         ("settings: {network: vgg91}", ["settings.network", "'vgg91' is not allowed", "did you mean 'vgg19'", "vgg16-hed"]),
         ("settings: {recipe: piramid}", ["settings.recipe", "'piramid' is not allowed", "did you mean 'pyramid'", "gatys"]),
         ("settings: {init: noisy}", ["settings.init", "'noisy' is not allowed", "did you mean 'noise'", "style_noise"]),
