@@ -108,7 +108,7 @@ def delete(folder: Path, name: str, *, yes: bool) -> None:
     """`stylesweep delete`: asks on a terminal.
 
     Raises:
-        InputError: nobody is there to ask, and --yes was not given.
+        InputError: the answer is no, or nobody is there to ask and --yes was not given.
     """
     workspace = open_workspace(folder, create=False)
     with storage_errors(workspace.url), workspace.reader().connect() as connection:
@@ -117,7 +117,8 @@ def delete(folder: Path, name: str, *, yes: bool) -> None:
     if not yes:
         if not sys.stdin.isatty():
             raise InputError(f"{name} has {what}; add --yes to delete them.")
-        typer.confirm(printable(f"Delete {name}: {what}?"), abort=True)
+        if not typer.confirm(printable(f"Delete {name}: {what}?")):
+            raise InputError("nothing was deleted.")
     with storage_errors(workspace.url):
         housekeeping.delete_sweep(workspace.writer(), name)
     clean = command(folder, "gc", "--delete")

@@ -330,7 +330,9 @@ def _click_exit(error: Exception) -> int:
     """What typer's own exceptions mean; anything else is a bug of ours and keeps its traceback."""
     exit_code = getattr(error, "exit_code", None)
     show = getattr(error, "show", None)
-    if isinstance(error, typer.Abort):
+    if isinstance(error, typer.Abort):  # what typer makes of Ctrl-C
+        typer.echo(nl=sys.stderr.isatty(), err=True)  # a terminal shows ^C where the message would begin
+        _complain("interrupted.")
         return Interrupted.exit_code
     if exit_code is None:
         raise error

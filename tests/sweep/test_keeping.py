@@ -2,6 +2,8 @@
 
 import json
 import os
+import pty
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -75,6 +77,29 @@ def test_an_archived_sweep_is_not_in_status_unless_asked_for(typed: Typed, w: Pa
     typed("unarchive", "demo")
     assert "demo" in typed("status")[1]
     assert typed("archive", "none")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "said"),
+    [(b"n\n", 2, "stylesweep: nothing was deleted."), (b"\n", 2, "nothing was deleted."), (b"\x03", 130, "\nstylesweep: interrupted.")],
+)
+def test_who_does_not_say_yes_deletes_nothing_and_is_told(typed: Typed, w: Path, answer: bytes, code: int, said: str) -> None:
+    child, terminal = pty.fork()
+    if child == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever started the tests may have had it ignored
+        os.execv(sys.executable, [sys.executable, "-m", "sweep.cli.main", "delete", "demo"])
+    shown = b""
+    while True:
+        try:
+            part = os.read(terminal, 4096)
+        except OSError:  # Linux says so of a terminal that nobody writes to any more
+            break
+        shown += part
+        if b"[y/N]" in part:
+            os.write(terminal, answer)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == code
+    assert shown.decode().replace("\r", "").endswith(f"{said}\n")
+    assert json.loads(typed("status", "--json")[1])[0]["name"] == "demo"
 
 
 def test_delete_asks_and_gc_looks_before_it_removes(typed: Typed, w: Path) -> None:
