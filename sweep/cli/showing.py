@@ -26,8 +26,6 @@ from sweep.transfer.yardstick_names import protocols_of
 
 BEST_PER_PAIR = 6
 MOST_ROWS = 60
-
-
 WIDE, WITHOUT_TERMINAL = 120, 160
 """Columns from which there is room for long headings, and those that a table may take where there is no terminal."""
 _BREAKS = {name: 10 for name in ("content", "style", "layers", "weights", "sweep", "state", "node", "device", "what it is")}
