@@ -123,4 +123,6 @@ def storage_error(path: Path, error: OSError) -> StorageError:
         return StorageError(f"{path}: the disk is full. Free some space and run the same command again; nothing recorded is lost.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return StorageError(f"{path} cannot be written: {error.strerror}. Choose another folder, or change its permissions.")
+    if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ENOENT):
+        return StorageError(f"{path} cannot be written: {error.strerror}. Choose another folder.")
     return StorageError(f"{path}: {error.strerror or error}.")

@@ -66,7 +66,9 @@ def schema_revision(engine: Engine) -> str | None:
         tables = inspect(connection).get_table_names()
         if "alembic_version" not in tables:
             if tables:
-                raise InputError(f"{engine.url} holds the tables of another program ({tables[0]}, ...); choose another --workspace.")
+                raise InputError(
+                    f"{called(str(engine.url))} holds the tables of another program ({tables[0]}, ...); choose another --workspace."
+                )
             return None
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
@@ -92,7 +94,7 @@ def known_revision(url: str) -> str | None:
     current = schema_revision(open_engine(url, reader=True))  # a look must not wait for a writer, nor hold one up
     known = {script.revision for script in ScriptDirectory.from_config(migrations_config()).walk_revisions()}
     if current is not None and current not in known:
-        raise InputError(f"{url} was written by a newer stylesweep (schema {current}); install that version to open it.")
+        raise InputError(f"{called(url)} was written by a newer stylesweep (schema {current}); install that version to open it.")
     return current
 
 
@@ -110,6 +112,14 @@ def _migrate(engine: Engine) -> None:
                 raise StorageError(f"the migration was undone: it would leave {len(broken)} rows that point at nothing.")
 
 
+def called(url: str) -> str:
+    """A database as messages call it: SQLite's by its path. What is no URL is a name already."""
+    if "://" not in url:
+        return url
+    made = make_url(url)
+    return made.database if made.get_backend_name() == "sqlite" and made.database else made.render_as_string()
+
+
 @contextlib.contextmanager
 def storage_errors(url: str) -> Iterator[None]:
     """Turn what a database driver says of a locked, full, unwritable or damaged file into a sentence with a remedy."""
@@ -119,7 +129,7 @@ def storage_errors(url: str) -> Iterator[None]:
         said = str(error.orig).lower()
         if isinstance(error, OperationalError) and "locked" in said:
             raise WorkspaceBusy(
-                f"{url} has been locked by another program for {BUSY_TIMEOUT_MS // 1000} s; close it and try again."
+                f"{called(url)} has been locked by another program for {BUSY_TIMEOUT_MS // 1000} s; close it and try again."
             ) from error
         remedies = {
             "full": "the disk is full: free some space, then run the same command again; nothing recorded is lost.",
@@ -131,5 +141,5 @@ def storage_errors(url: str) -> Iterator[None]:
         }
         for word, remedy in remedies.items():
             if word in said:
-                raise StorageError(f"{url}: {remedy}") from error
+                raise StorageError(f"{called(url)}: {remedy}") from error
         raise

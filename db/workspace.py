@@ -7,7 +7,7 @@ from sqlalchemy import URL, Engine
 
 from db.artifacts import Artifacts, storage_error
 from db.engine import open_engine, upgrade
-from sweep.errors import InputError
+from sweep.errors import InputError, StorageError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ def open_workspace(folder: Path, *, create: bool, url: str | None = None) -> Wor
 
     Raises:
         InputError: there is none and create is false, or a newer stylesweep wrote it.
-        StorageError: it cannot be made or written.
+        StorageError: it cannot be made or written, or its database was emptied.
     """
     folder = folder.absolute()
     database = folder / "sweeps.db"
@@ -54,6 +54,21 @@ def open_workspace(folder: Path, *, create: bool, url: str | None = None) -> Wor
         (folder / "artifacts").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise storage_error(folder, error) from error
+    if url is None:
+        _refuse_emptied(database, folder / "artifacts")
     url = url or sqlite_url(database)
     upgrade(url)
     return Workspace(folder=folder, url=url, artifacts=Artifacts(folder / "artifacts"))
+
+
+def _refuse_emptied(database: Path, artifacts: Path) -> None:
+    """SQLite takes a file of no bytes for a new database; beside pictures it is one that was cut, and `gc` would remove them all."""
+    try:
+        emptied = database.is_file() and database.stat().st_size == 0 and any(artifacts.iterdir())
+    except OSError:  # opening it tells why
+        return
+    if emptied:
+        raise StorageError(
+            f"{database} is empty, although {artifacts} holds pictures: restore a backup. Without one, delete the empty file; "
+            "sweeps are then run anew."
+        )

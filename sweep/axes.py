@@ -170,6 +170,8 @@ def _spaced(file: YamlFile, key: Key, given: Mapping[str, Any], folder: Path) ->
     span, count = read_range(file, key, given, PARAMETERS[str(key[-1])].numeric), given.get("count")
     if "count" not in given and given.get("distribution") in ("int_uniform", "q_uniform") and span.multiples() <= MAX_COUNT:
         values = span.every()
+    elif "count" not in given:
+        raise SpecError(f"{file.where(key)}: a range in a grid needs `count`, how many values it has, as in count: 5.")
     elif isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MAX_COUNT:
         raise SpecError(
             f"{file.where((*key, 'count'))}: {short(count)} is not allowed: `count` says how many values, from 1 to {MAX_COUNT:,}."

@@ -2,8 +2,8 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,8 @@ from sweep.errors import ImageError
 from sweep.transfer.images import Picture, encode_thumbnail, mask_levels, mean_colour, open_picture, resized
 
 MAX_BYTES = 200_000_000
+MOST_NAMED = 10
+"""Pictures that one message names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +53,36 @@ class InputFile:
 
 
 def inspect_inputs(paths: Iterable[Path]) -> dict[Path, InputFile]:
-    """Decode every picture once.
+    """Decode every picture once; a remark tells what is the same picture under another name.
 
     Raises:
-        ImageError: one is missing, broken, of an unknown format or unsafe; names the file.
+        ImageError: one is missing, broken, of an unknown format or unsafe; names every such file.
     """
-    return {path: look_at(path)[0] for path in paths}
+    found: dict[Path, InputFile] = {}
+    first: dict[str, Path] = {}
+    wrong: dict[Path, ImageError] = {}
+    for path in paths:
+        try:
+            one = look_at(path)[0]
+        except ImageError as error:
+            wrong[path] = error
+            continue
+        same = first.setdefault(one.sha256, path)
+        also = () if same == path else (f"{path} is the same picture as {same}.",)
+        found[path] = replace(one, remarks=one.remarks + also)
+    if wrong:
+        raise _all_of(wrong)
+    return found
+
+
+def _all_of(wrong: Mapping[Path, ImageError]) -> ImageError:
+    """The first complaint, and which other pictures have one of their own."""
+    error, *more = wrong.values()
+    if not more:
+        return error
+    names = [str(path) for path in wrong][1:]
+    listed = ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else "")
+    return ImageError(f"{error} {len(names):,} more cannot be used either: {listed}.")
 
 
 def look_at(path: Path) -> tuple[InputFile, Picture]:

@@ -211,7 +211,7 @@ def _own_file(value: Any, folder: Path) -> Path | None:
     return path.absolute()
 
 
-_WEIGHT = "a weight is a finite number, zero or more"
+_WEIGHT = "a weight is a finite number, zero or more, and at most"
 _FIXED = Settings()
 PARAMETERS: dict[str, Parameter] = {
     "network": _choice(_FIXED.network, "The network whose features are compared.", tuple(NETWORKS)),
@@ -266,14 +266,14 @@ PARAMETERS: dict[str, Parameter] = {
         *STYLE_SCALES,
         "the style's long side over the picture's, from 0.05 to 20",
     ),
-    "tv": _number(_FIXED.tv, "Weight of total variation: smooths.", 0, 1e12, _WEIGHT),
+    "tv": _number(_FIXED.tv, "Weight of total variation: smooths.", 0, 1e12, f"{_WEIGHT} 1e12"),
     "layers": Parameter(
         default=DEFAULT_LAYER_SET,
         read=_layers,
         schema=_LAYERS_SCHEMA,
         meaning="The layers that carry content and style: a set by its name, or spelled out with weights.",
     ),
-    "alpha": _number(1.0, "Weight of the content; only beta / alpha matters.", 0, 1e300, _WEIGHT),
-    "beta": _number(30.0, "Weight of the style; only beta / alpha matters.", 0, 1e300, _WEIGHT),
+    "alpha": _number(1.0, "Weight of the content; only beta / alpha matters.", 0, 1e300, f"{_WEIGHT} 1e300"),
+    "beta": _number(30.0, "Weight of the style; only beta / alpha matters.", 0, 1e300, f"{_WEIGHT} 1e300"),
 }
 """Every parameter that a file may set or sweep, slowest-changing first."""

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from db.sweeps import PlannedCombination
 from sweep.combination import Combination, LayerSet
+from sweep.errors import InputError
 from sweep.keys import Keys
 from sweep.spec import NamedCombination, SweepSpec
 from sweep.speed import Speed, makespan
 from sweep.transfer.cost import peak_bytes, work_of_scales
-from sweep.transfer.presets import deepest_layer
+from sweep.transfer.presets import deepest_layer, least_side
 from sweep.transfer.recipe import NUMBERS, Recipe, fitted, log_spaced
 
 BYTES_PER_PIXEL = 2.6
@@ -67,6 +68,9 @@ def make_plan(
     """Expand a sweep. sizes: (height, width) of each picture by its hash. states_of: run_key -> state, for known runs.
 
     Combinations of equal key (one picture under two names, a value written twice) count once.
+
+    Raises:
+        InputError: a photograph would be too narrow at its size for the layers that are asked for.
     """
     planned: dict[str, PlannedCombination] = {}
     cost_of: dict[str, _Cost] = {}
@@ -79,6 +83,11 @@ def make_plan(
             continue
         if run not in cost_of:
             cost_of[run] = costs.of(combination)
+            if cost_of[run].too_small:
+                raise InputError(
+                    f"{one.content} would be {cost_of[run].too_small}. "
+                    "Give a larger size, size_by: area or shallower layers, or leave the photograph out."
+                )
         planned[key] = PlannedCombination(
             combination=combination, content_name=one.content.name, style_name=one.style_name, work=cost_of[run].work, key=key, run=run
         )
@@ -130,6 +139,8 @@ class _Cost:
     bytes: float
     memory: int
     worker_memory: int | None
+    too_small: str
+    """Why it could not be run, if its picture is so narrow; else nothing."""
 
 
 class _Costs:
@@ -175,6 +186,7 @@ class _Costs:
             bytes=sum(BYTES_PER_PIXEL * rows * columns + BYTES_PER_RUN for rows, columns in pictures),
             memory=peak_bytes(settings.network, deepest, size, recipe, settings.dtype),  # type: ignore[arg-type]
             worker_memory=self._speed.memory(kind, scales),
+            too_small=_too_small(combination, deepest, pictures[0]),
         )
 
     def _kept(self, recipe: Recipe, height: int, width: int) -> list[tuple[int, int]]:
@@ -186,6 +198,13 @@ class _Costs:
             kept += [(rows, columns)] * sum(before < step <= before + steps_here for step in steps)
             before += steps_here
         return kept
+
+
+def _too_small(combination: Combination, deepest: str, size: tuple[int, int]) -> str:
+    settings, least = combination.settings, least_side(combination.settings.network, deepest)
+    if min(size) >= least:
+        return ""
+    return f"{size[1]} x {size[0]} pixels at size {settings.size}, and {deepest} needs {least} on the shorter side"
 
 
 def picture_sizes(files: Iterable[tuple[str, int, int]]) -> dict[str, tuple[int, int]]:

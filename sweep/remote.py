@@ -68,6 +68,11 @@ def last_line(text: str) -> str:
     return lines[-1][:300] if lines else "it said nothing"
 
 
+def _sentence(text: str) -> str:
+    """The last thing that was said, for more to follow."""
+    return last_line(text).rstrip(".") + "."
+
+
 class Ssh:
     """`[user@]host` by ssh. command: how ssh is called, with options."""
 
@@ -110,13 +115,13 @@ class Ssh:
         if "unexplained error (code 255)" in done.stderr or done.returncode == 255:
             raise self._unreachable(done.stderr)
         raise SurroundingsError(
-            f"rsync from {self.name} failed: {last_line(done.stderr)} Run the same command again; it goes on from there."
+            f"rsync from {self.name} failed: {_sentence(done.stderr)} Run the same command again; it goes on from there."
         )
 
     def _unreachable(self, said: str) -> SurroundingsError:
         reasons = [line for line in said.splitlines() if line.strip() and "rsync" not in line]
         return SurroundingsError(
-            f"{self.name} cannot be reached: {last_line(reasons[-1] if reasons else said)} See that `{shlex.join(self._plain)} {self.name} "
+            f"{self.name} cannot be reached: {_sentence(reasons[-1] if reasons else said)} See that `{shlex.join(self._plain)} {self.name} "
             "true` works (--ssh gives options), and run the same command again; it goes on where it was."
         )
 
@@ -166,6 +171,6 @@ class RayHead:
 
     def _unreachable(self, said: str) -> SurroundingsError:
         return SurroundingsError(
-            f"{self.name} cannot be reached: {last_line(said)} See that `ray exec {self._file} true` works, and run the same command "
+            f"{self.name} cannot be reached: {_sentence(said)} See that `ray exec {self._file} true` works, and run the same command "
             "again; it goes on where it was."
         )

@@ -210,7 +210,8 @@ def _remarks(file: YamlFile, space: Space) -> Iterator[str]:
         effect = f"applies to no {among}" if key[0] == "when" else f"leaves out no {among}, or only what an entry above leaves out"
         yield f"{file.where(key)}: {effect}."
     if space.method != "grid" and found.count < space.runs:
-        yield f"{file.where(('runs',))}: there are only {found.count:,} different combinations, not {space.runs:,}."
+        only = "is only one combination" if found.count == 1 else f"are only {found.count:,} different combinations"
+        yield f"{file.where(('runs',))}: there {only}, not {space.runs:,}."
     if space.method == "sobol" and found.count & (found.count - 1):
         below = 2 ** (found.count.bit_length() - 1)
         yield f"{file.where(('runs',))}: Sobol's points are most even at powers of two, as {below:,} or {2 * below:,}."

@@ -128,8 +128,8 @@ def read_file(file: YamlFile) -> SweepFile:
 
 
 def _explain(file: YamlFile, error: ValidationError) -> str:
-    """The first of pydantic's complaints as one sentence with file, line, key, value and what is allowed."""
-    first = error.errors(include_url=False)[0]
+    """One of pydantic's complaints as a sentence with file, line, key, value and what is allowed; a misspelt key before one missing."""
+    first = min(error.errors(include_url=False), key=lambda one: one["type"] == "missing")
     key = tuple(part for part in first["loc"] if isinstance(part, int) or part in _KEYS or part in file.data)
     if first["type"] == "extra_forbidden":
         inside = first["loc"][:-1]
@@ -137,14 +137,21 @@ def _explain(file: YamlFile, error: ValidationError) -> str:
         allowed = sections.get(inside, SweepFile).model_fields
         hint = _closest(str(first["loc"][-1]), list(allowed))
         also = " It belongs under `parameters` or `settings`." if first["loc"][-1] in PARAMETERS and not inside else ""
-        return f"{file.where(first['loc'])}: there is no such key{hint}.{also} Allowed here: {', '.join(allowed)}."
+        return f"{file.where(first['loc'])}: there is no such key{hint or '.'}{also} Allowed here: {', '.join(allowed)}."
     if first["type"] == "missing":
         return f"{file.name}: the key {'.'.join(map(str, first['loc']))!r} is missing; a sweep needs name, content and style."
-    allowed_here = _NAME if first["type"].startswith("string_pattern") else f"{first['msg'][0].lower()}{first['msg'][1:]}"
+    allowed_here = _IN_WORDS.get(first["type"], f"{first['msg'][0].lower()}{first['msg'][1:]}")
     return f"{file.where(key)}: {short(first['input'])} is not allowed: {allowed_here}."
 
 
-_NAME = "a name may hold anything but slashes and control characters"
+_IN_WORDS = {
+    "string_pattern_mismatch": "a name may hold anything but slashes and control characters",
+    "string_type": "it must be text; put what YAML would read as something else in quotes, as in '2026'",
+    "too_short": "give at least one picture",
+    "dict_type": "it must hold names with values below it, as in `beta: 30`",
+    "model_type": "it must hold names with values below it, as in `cpus: 1`",
+}
+"""Complaints of pydantic's whose own words speak of Python."""
 _KEYS = {*SweepFile.model_fields, *Resources.model_fields, *Limits.model_fields}
 
 

@@ -18,17 +18,27 @@ Key = tuple[str | int, ...]
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that reads 1e5 as a number, as YAML 1.2 and every reader of a sweep do; dates stay text."""
+    """SafeLoader that reads numbers as YAML 1.2 and every reader of a sweep do: 1e5 is one, 010 is ten, 1:30 is none; dates stay text."""
+
+    def whole_number(self, node: yaml.ScalarNode) -> int:
+        """Zeros in front make no octal number; 0x10 and 0b11 are what they say. Raises ValueError."""
+        text = node.value.replace("_", "")
+        return int(text, 0 if text.lstrip("-+")[1:2] in ("x", "o", "b") else 10)
 
 
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.whole_number)
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:float")]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] not in ("timestamp", "float", "int")]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(\d[\d_]*\.[\d_]*([eE][-+]?\d+)?|\d[\d_]*[eE][-+]?\d+|\.\d[\d_]*([eE][-+]?\d+)?|\.(inf|Inf|INF|nan|NaN|NAN))$"),
     list("-+0123456789."),
+)
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(r"^[-+]?(\d[\d_]*|0x[\da-fA-F_]+|0o[0-7_]+|0b[01_]+)$"), list("-+0123456789")
 )
 
 _SCALARS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null")}
@@ -157,9 +167,18 @@ def _shown(name: str) -> str:
     return name if name.isprintable() and 0 < len(name) <= 60 else short(name)
 
 
+_HINTS = {
+    "scanning an alias": "; a pattern that begins with * needs quotes, as in '*.jpg'",
+    "'\\t'": "; indent with spaces, not with tabs",
+    "mapping values are not allowed": "; text with a colon and a space in it needs quotes",
+}
+"""What the commonest mistakes need, by PyYAML's words for them."""
+
+
 def _said(error: BaseException, text: str) -> str:
     if isinstance(error, ReaderError):
         return f"line {text.count(chr(10), 0, error.position) + 1}: the character U+{ord(text[error.position]):04X} is not allowed"
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        return f"line {error.problem_mark.line + 1}: {error.problem or error.context}"
+        hint = next((hint for part, hint in _HINTS.items() if part in f"{error.context} {error.problem}"), "")
+        return f"line {error.problem_mark.line + 1}: {error.problem or error.context}{hint}"
     return "it nests too deep" if isinstance(error, RecursionError) else str(error).splitlines()[0]

@@ -215,9 +215,10 @@ def _readme(exported: Sequence[Exported], options: ExportOptions) -> str:
     sheet = "contact_sheet*  all pictures at a glance\n" if options.sheet else ""
     carries, tags = ("as PNG text", "-Stylesweep -Parameters") if options.form == "png" else ("in its EXIF comment", "-UserComment")
     file = f"FILE.{SUFFIXES[options.form]}"
+    results = f"{len(exported)} result{'' if len(exported) == 1 else 's'}"
     images = f"images/         the pictures, in that order; each carries its recipe {carries}\n" if options.pictures else ""
     return (
-        f"{MARK}\n\n{len(exported)} results of neural style transfer, {options.ordered}, written by {tool()}.\n\n"
+        f"{MARK}\n\n{results} of neural style transfer, {options.ordered}, written by {tool()}.\n\n"
         f"{images}recipes/        one runnable sweep for each picture\n{inputs}{sheet}"
         "runs.csv        every parameter and yardstick, one row per picture; runs.json the same with recipes\n"
         "MANIFEST.sha256 check with: sha256sum -c MANIFEST.sha256\n\n"

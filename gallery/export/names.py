@@ -1,6 +1,8 @@
 """File names that are safe on every system, made from names and numbers of any origin."""
 
+import hashlib
 import re
+import unicodedata
 
 MAX_LENGTH = 120
 _RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
@@ -12,14 +14,28 @@ def basename(text: str) -> str:
 
 
 def safe_name(text: str, fallback: str = "unnamed") -> str:
-    """One file name of [A-Za-z0-9._-], at most 120 characters: no path, no hidden file, no option, no name that Windows reserves."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", basename(text))
+    """One file name of [A-Za-z0-9._-], at most 120 characters: no path, no hidden file, no option, no name that Windows reserves.
+
+    Letters lose their accents: Tübingen becomes Tubingen.
+    """
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", _without_accents(basename(text)))
     stem, dot, suffix = name.rpartition(".")
     if dot and stem and len(suffix) <= 10:
         name = stem.rstrip("-. ")[: MAX_LENGTH - 1 - len(suffix)] + dot + suffix
     # A leading dot hides a file, a leading dash is an option to many programs, and Windows drops a trailing dot.
     name = name[:MAX_LENGTH].lstrip(".-").rstrip(".-") or fallback
     return f"_{name}"[:MAX_LENGTH] if name.split(".")[0].lower() in _RESERVED else name
+
+
+def own_name(text: str, fallback: str) -> str:
+    """As `safe_name`, for texts that must not share a name: where letters are lost, a part of the text's hash tells them apart."""
+    name = safe_name(text, fallback)
+    lost = name == fallback != text or any(ord(char) > 127 and char.isalnum() for char in _without_accents(text))
+    return f"{name[: MAX_LENGTH - 9]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}" if lost else name
+
+
+def _without_accents(text: str) -> str:
+    return "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
 
 
 def number_text(value: float) -> str:

@@ -16,7 +16,7 @@ from gallery.export.best import pair_of
 from gallery.export.bundle import sheet_files
 from gallery.export.contact import CELL, Cell, contact_sheet
 from gallery.export.matrix import ASIDE, Axes, Block, Place, cell_width, matrix_sheet
-from gallery.export.names import safe_name
+from gallery.export.names import own_name
 from gallery.export.pictures import Pictures
 from gallery.view import NUMBERS
 from sweep.errors import InputError
@@ -49,7 +49,7 @@ def sweep_sheet(workspace: Workspace, sweep_name: str, out: Path, *, rows: str |
         as_grid = rows or columns or _is_grid(found, *axes)
         sheets = grid_sheet(found, pictures, rows=axes[0], columns=axes[1]) if as_grid else _best_sheet(found, pictures)
     paths = []
-    for name, data in sheet_files(sheets, safe_name(sweep_name, "sweep")):
+    for name, data in sheet_files(sheets, own_name(sweep_name, "sweep")):
         try:
             write_durably(out.absolute() / name, data)
         except OSError as error:

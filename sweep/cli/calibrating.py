@@ -17,14 +17,14 @@ from sweep.calibrate import Sample
 from sweep.calibrate_samples import Wanted, of_networks, of_sweep
 from sweep.calibrate_together import measure_together
 from sweep.cli.planning import check_address, ensure_networks, memory_here, prepare
-from sweep.cli.showing import out
+from sweep.cli.showing import show, table_of
 from sweep.cli.wording import say
 from sweep.errors import InputError, SurroundingsError
 from sweep.speed import Measured
 from sweep.transfer.cost import WORKER_BYTES, peak_bytes
 from sweep.transfer.presets import NETWORKS, deepest_layer
 from sweep.transfer.recipe import SMALLEST_SIDE, Recipe
-from sweep.transfer.weights import Weights, cache_folder
+from sweep.transfer.weights import Weights, is_cached
 
 BUSY = 0.5
 """Load per core, before anything is measured, above which what is measured says little of a quiet machine."""
@@ -73,7 +73,7 @@ def calibrate(path: Path | None, options: CalibrateOptions) -> None:
     if options.as_json:
         print(json.dumps([asdict(row) for row in rows]))
     else:
-        out().print(_table(rows))
+        show(_table(rows))
 
 
 def _of_file(path: Path, options: CalibrateOptions) -> Wanted:
@@ -86,7 +86,7 @@ def _of_file(path: Path, options: CalibrateOptions) -> Wanted:
 
 
 def _networks(options: CalibrateOptions) -> Sequence[str]:
-    here = [name for name in NETWORKS if (cache_folder() / f"{name}.safetensors").is_file()]
+    here = [name for name in NETWORKS if is_cached(name)]
     if not options.network and not here:
         raise InputError("no network is here yet: name one, as in --network vgg19, or fetch one with `stylesweep weights fetch`.")
     return [options.network] if options.network else here
@@ -136,7 +136,7 @@ def _rate(row: Measured) -> str:
 
 
 def _table(rows: Sequence[Measured]) -> Table:
-    table = Table("node", "device", "network", "recipe", "dtype", "size", "pack", "a step", "beside steps", "memory", box=None)
+    table = table_of("node", "device", "network", "recipe", "dtype", "size", "pack", "a step", "beside steps", "memory")
     for row in rows:
         names = (row.node, f"{row.device}, {row.threads} thread{'' if row.threads == 1 else 's'}", row.network, row.recipe, row.dtype)
         table.add_row(*names, str(row.size), str(row.pack), _rate(row), f"{row.seconds_fixed:.2g} s", amount_of_bytes(row.peak_memory))

@@ -15,15 +15,11 @@ from db.engine import storage_errors
 from db.verify import verify as look
 from db.workspace import Workspace, open_workspace
 from sweep.amounts import amount_of_bytes
-from sweep.cli.wording import printable, say
+from sweep.cli.wording import command, count, printable, say
 from sweep.errors import InputError, StorageError, WorkspaceBusy
 from sweep.signing import sign
 
 MOST_FAULTS = 50
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _print_json(value: Any) -> None:
@@ -41,13 +37,13 @@ def backup(folder: Path, out: Path, *, database_only: bool, as_json: bool) -> No
         kept = {"checkpoints": made.checkpoints, "lost_checkpoints": made.lost_checkpoints}
         _print_json({**copied, **kept, "exports_left_out": len(exports)})
         return
-    what = "the database" if database_only else f"{_count(made.pictures.files, 'file')} ({amount_of_bytes(made.pictures.bytes)}) copied"
-    states = f", {_count(made.checkpoints, 'resumable state')}" if made.checkpoints else ""
+    what = "the database" if database_only else f"{count(made.pictures.files, 'file')} ({amount_of_bytes(made.pictures.bytes)}) copied"
+    states = f", {count(made.checkpoints, 'resumable state')}" if made.checkpoints else ""
     print(f"{printable(str(made.folder))}: {what}{states}. It is a workspace: look at it with --workspace.")
     if made.lost_checkpoints:
-        print(f"{_count(made.lost_checkpoints, 'resumable state')} could not be read; those runs would begin from their start.")
+        print(f"{count(made.lost_checkpoints, 'resumable state')} could not be read; those runs would begin from their start.")
     if exports:
-        those = f"{_count(len(exports), 'export')} ({amount_of_bytes(sum(path.stat().st_size for path in exports))})"
+        those = f"{count(len(exports), 'export')} ({amount_of_bytes(sum(path.stat().st_size for path in exports))})"
         print(printable(f"{those} left out: the Export page makes such zips again; to keep just these, copy {exports[0].parent}."))
 
 
@@ -64,15 +60,15 @@ def verify(folder: Path, *, quick: bool, as_json: bool) -> int:
             print(printable(f"{fault.what}.\n    {fault.do[:1].upper()}{fault.do[1:]}."))
         if len(found.faults) > MOST_FAULTS:
             print(f"... and {len(found.faults) - MOST_FAULTS:,} more (--json lists them all)")
-        looked = f"{_count(found.pictures, 'picture')}, {_count(found.files, 'file')}, {_count(found.checkpoints, 'resumable state')}"
+        looked = f"{count(found.pictures, 'picture')}, {count(found.files, 'file')}, {count(found.checkpoints, 'resumable state')}"
         how = "there" if quick else "read and compared with their names"
         if found.database_only:
             print("A backup of the database alone: pictures that it speaks of and does not have are no fault.")
-        print(f"{looked} {how}: {_count(len(found.faults), 'fault')}.")
+        print(f"{looked} {how}: {count(len(found.faults), 'fault')}.")
         if signed:
-            print(f"{_count(signed, 'picture')} of an earlier stylesweep can now be told as near-duplicates, too.")
+            print(f"{count(signed, 'picture')} of an earlier stylesweep can now be told as near-duplicates, too.")
         if found.orphans:
-            print(f"{_count(found.orphans, 'file')} ({amount_of_bytes(found.orphan_bytes)}) that nothing refers to: stylesweep gc")
+            print(f"{count(found.orphans, 'file')} ({amount_of_bytes(found.orphan_bytes)}) that nothing refers to: {command(folder, 'gc')}")
     return StorageError.exit_code if found.faults else 0
 
 
@@ -100,13 +96,14 @@ def say_merged(workspace: Workspace, merged: merging.Merged, *, as_json: bool) -
     if as_json:
         _print_json(asdict(merged))
         return
-    reviews = f", {_count(merged.reviews, 'review')}" if merged.reviews else ""
-    files = f"{_count(merged.files, 'file')} ({amount_of_bytes(merged.bytes)})"
-    print(f"{_count(merged.results, 'result')} and {_count(merged.sweeps, 'sweep')} new here{reviews}; {files}.")
+    reviews = f", {count(merged.reviews, 'review')}" if merged.reviews else ""
+    files = f"{count(merged.files, 'file')} ({amount_of_bytes(merged.bytes)})"
+    print(f"{count(merged.results, 'result')} and {count(merged.sweeps, 'sweep')} new here{reviews}; {files}.")
     for there, here in merged.renamed:
         print(printable(f"{there}: a sweep of that name with other combinations was here; what came is named {here}."))
     for name in merged.paused:
-        print(printable(f"{name}: some of its runs are not finished. It is paused here; `stylesweep resume {name}` would run them."))
+        run_them = command(workspace.folder, "resume", name)
+        print(printable(f"{name}: some of its runs are not finished. It is paused here; `{run_them}` would run them."))
 
 
 def archive(folder: Path, name: str) -> None:
@@ -114,7 +111,8 @@ def archive(folder: Path, name: str) -> None:
     workspace = open_workspace(folder, create=False)
     with storage_errors(workspace.url):
         housekeeping.archive(workspace.writer(), name)
-    print(printable(f"{name} is archived: `stylesweep status --all` lists it, `stylesweep unarchive {name}` brings it back."))
+    listed, back = command(folder, "status", "--all"), command(folder, "unarchive", name)
+    print(printable(f"{name} is archived: `{listed}` lists it, `{back}` brings it back."))
 
 
 def unarchive(folder: Path, name: str) -> None:
@@ -129,19 +127,21 @@ def delete(folder: Path, name: str, *, yes: bool) -> None:
     """`stylesweep delete`: asks on a terminal.
 
     Raises:
-        InputError: nobody is there to ask, and --yes was not given.
+        InputError: the answer is no, or nobody is there to ask and --yes was not given.
     """
     workspace = open_workspace(folder, create=False)
     with storage_errors(workspace.url), workspace.reader().connect() as connection:
         goes = housekeeping.what_goes(connection, name)
-    what = f"{_count(goes.combinations, 'combination')} and {_count(goes.runs, 'run')} ({goes.done:,} done) that no other sweep has"
+    what = f"{count(goes.combinations, 'combination')} and {count(goes.runs, 'run')} ({goes.done:,} done) that no other sweep has"
     if not yes:
         if not sys.stdin.isatty():
             raise InputError(f"{name} has {what}; add --yes to delete them.")
-        typer.confirm(printable(f"Delete {name}: {what}?"), abort=True)
+        if not typer.confirm(printable(f"Delete {name}: {what}?")):
+            raise InputError("nothing was deleted.")
     with storage_errors(workspace.url):
         housekeeping.delete_sweep(workspace.writer(), name)
-    print(printable(f"{name} is deleted: {what}. Its files go with `stylesweep gc --delete`, from an hour after they were written."))
+    clean = command(folder, "gc", "--delete")
+    print(printable(f"{name} is deleted: {what}. Its files go with `{clean}`, from an hour after they were written."))
 
 
 def gc(folder: Path, *, remove: bool, hours: float, as_json: bool) -> None:
@@ -159,11 +159,11 @@ def gc(folder: Path, *, remove: bool, hours: float, as_json: bool) -> None:
         return
     for kind in found:
         if kind.files:
-            print(f"{_count(kind.files, kind.kind)}, {amount_of_bytes(kind.bytes)}")
+            print(f"{count(kind.files, kind.kind)}, {amount_of_bytes(kind.bytes)}")
     total, size = sum(kind.files for kind in found), sum(kind.bytes for kind in found)
     if not total:
         print("Nothing to remove: something refers to every file, or it is younger than --older-than.")
     elif remove:
-        print(f"{_count(total, 'file')} removed, {amount_of_bytes(size)}.")
+        print(f"{count(total, 'file')} removed, {amount_of_bytes(size)}.")
     else:
-        print(f"{_count(total, 'file')} that nothing refers to, {amount_of_bytes(size)}. Remove them: stylesweep gc --delete")
+        print(f"{count(total, 'file')} that nothing refers to, {amount_of_bytes(size)}. Remove them: {command(folder, 'gc', '--delete')}")

@@ -1,4 +1,4 @@
-"""`stylesweep`: the commands, their options, and how errors reach the user (exit codes: docs/design.md, section 7)."""
+"""`stylesweep`: the commands and their options."""
 
 import sys
 from pathlib import Path
@@ -8,9 +8,9 @@ import typer
 
 from sweep import __version__
 from sweep.cli import commands_cluster, commands_keeping, commands_starting
+from sweep.cli.ending import ended
 from sweep.cli.options import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption
-from sweep.cli.wording import printable
-from sweep.errors import InputError, Interrupted, StylesweepError
+from sweep.errors import InputError
 
 app = typer.Typer(
     name="stylesweep",
@@ -220,6 +220,8 @@ def export(
     from sweep.cli import taking
 
     named = tuple(key.strip() for key in runs.split(",") if key.strip())
+    if runs and not named:
+        raise InputError(f"--runs {runs!r} names no run; give run keys or their beginnings, with commas between them.")
     selection = taking.Selection(sweep=sweep, top=top, per_pair=per_pair, by=by, runs=named)
     bundle = taking.Bundle(preset=preset, form=form, alpha=not opaque, reviews=reviews)
     raise typer.Exit(taking.export(selection, out, workspace, bundle))
@@ -269,56 +271,7 @@ app.add_typer(commands_starting.weights_app, name="weights")
 
 def main() -> None:
     """Run the command line; a user's error becomes one message and an exit code, never a traceback."""
-    try:
-        sys.exit(app(standalone_mode=False) or 0)
-    except StylesweepError as error:
-        _complain(str(error))
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        _complain("interrupted.")
-        sys.exit(Interrupted.exit_code)
-    except BrokenPipeError:  # `stylesweep runs x | head`
-        sys.stderr.close()
-        sys.exit(0)
-    except UnicodeEncodeError as error:  # bytes of a file name or an argument that are no UTF-8; the database cannot hold them
-        _complain(f"{error.object[:200]!a} holds bytes that are not UTF-8 text; rename what it names.")
-        sys.exit(InputError.exit_code)
-    except Exception as error:
-        sys.exit(_click_exit(_understood(error)))
-
-
-def _understood(error: Exception) -> Exception:
-    """What a database says of a locked, full or damaged file, in our own words; anything else as it is."""
-    if "db.engine" in sys.modules:  # without it no database was opened, and SQLAlchemy need not be loaded now
-        from db.engine import storage_errors
-
-        try:
-            with storage_errors("the workspace's database"):
-                raise error
-        except StylesweepError as ours:
-            _complain(str(ours))
-            return typer.Exit(ours.exit_code)
-        except Exception as same:
-            return same
-    return error
-
-
-def _click_exit(error: Exception) -> int:
-    """What typer's own exceptions mean; anything else is a bug of ours and keeps its traceback."""
-    exit_code = getattr(error, "exit_code", None)
-    show = getattr(error, "show", None)
-    if isinstance(error, typer.Abort):
-        return Interrupted.exit_code
-    if exit_code is None:
-        raise error
-    if callable(show):
-        show()
-        return InputError.exit_code
-    return int(exit_code)
-
-
-def _complain(message: str) -> None:
-    typer.echo(f"stylesweep: {printable(message)}", err=True)
+    sys.exit(ended(lambda: app(standalone_mode=False)))
 
 
 if __name__ == "__main__":

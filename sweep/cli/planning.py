@@ -11,7 +11,7 @@ from db import calibration, queries
 from db.workspace import Workspace, open_workspace
 from sweep.amounts import amount_of_bytes, amount_of_time
 from sweep.cli.outline import outline
-from sweep.cli.wording import say
+from sweep.cli.wording import count, say
 from sweep.combination import Settings
 from sweep.errors import InputError
 from sweep.inputs import InputFile, inspect_inputs
@@ -65,11 +65,11 @@ def ensure_networks(wanted: Iterable[tuple[str, Path | None]]) -> None:
     Raises:
         WeightsError: they cannot be had.
     """
-    from sweep.transfer.weights import cache_folder, fetch_weights, load_weights
+    from sweep.transfer.weights import fetch_weights, is_cached, load_weights
     from sweep.transfer.yardsticks import NETWORK
 
     for network, file in dict.fromkeys([(NETWORK, None), *wanted]):
-        if file is None and not (cache_folder() / f"{network}.safetensors").is_file():
+        if file is None and not is_cached(network):
             info = network_info(network)
             say(f"{network}: fetching the weights ({amount_of_bytes(info.download_bytes)}, once) ...")
             fetch_weights(network, lambda line: say(f"  {line}"))
@@ -179,11 +179,11 @@ def plan(path: Path, folder: Path, *, as_json: bool, address: str = "local") -> 
 def describe(made: Plan, spec: SweepSpec) -> str:
     """A plan in words."""
     need = "needs" if made.combinations == 1 else "need"
-    lines = [f"{made.name}: {_count(made.combinations, 'combination')} {need} {_count(made.runs, 'run')}"]
+    lines = [f"{made.name}: {count(made.combinations, 'combination')} {need} {count(made.runs, 'run')}"]
     lines.append(f"  {spec.space.method:<9} {outline(spec.space)}")
     if made.runs < made.combinations:
         shared = made.combinations - made.runs
-        who = f"{_count(shared, 'combination')} {'needs' if shared == 1 else 'need'}"
+        who = f"{count(shared, 'combination')} {'needs' if shared == 1 else 'need'}"
         lines.append(f"  shared    {who} no run apart: equal beta/alpha, or a difference that changes no picture (a seed without noise)")
     if made.reused:
         lines.append(f"  reused    {made.reused} are done already in this workspace")
@@ -219,7 +219,7 @@ def _costs(made: Plan, spec: SweepSpec) -> list[str]:
     hours = f"{_amount(made.gpu_hours)} GPU-hours" if made.gpu_hours else f"{_amount(made.core_hours)} core-hours"
     basis = _BASIS[made.basis].format(made.node)
     up = "" if made.slots_up is None or made.slots_up >= made.slots else f" ({made.slots_up} of them now, the others when nodes have come)"
-    lines = [f"  time      about {amount_of_time(made.seconds)} on {_count(made.slots, 'worker')}{up}, {each} a run ({basis})"]
+    lines = [f"  time      about {amount_of_time(made.seconds)} on {count(made.slots, 'worker')}{up}, {each} a run ({basis})"]
     lines.append(f"  in all    {hours}" + (f", {_amount(made.price)} at resources.price_per_hour" if made.price is not None else ""))
     if made.gpu_hours:
         together = (
@@ -249,10 +249,6 @@ def _too_much(made: Plan, spec: SweepSpec) -> str:
     if made.slots_up is not None or spec.resources.gpus or needs <= has:
         return ""
     return (
-        f"; {_count(at_once, 'worker')} at once need {amount_of_bytes(needs)}, more than this machine has ({amount_of_bytes(has)}): "
+        f"; {count(at_once, 'worker')} at once need {amount_of_bytes(needs)}, more than this machine has ({amount_of_bytes(has)}): "
         "raise resources.cpus, so that fewer work at once, or lower size"
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

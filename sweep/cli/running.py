@@ -19,7 +19,7 @@ from db.sweeps import SweepRecord, record_inputs, record_sweep
 from db.workspace import Workspace, open_workspace
 from sweep.cli.planning import check_address, describe, ensure_weights, is_large, look_there, plan_in, prepare
 from sweep.cli.progress import JsonLines, Line, LogLine, Terminal, follow
-from sweep.cli.wording import say
+from sweep.cli.wording import command, say
 from sweep.errors import InputError, Interrupted, SurroundingsError
 from sweep.plan import Plan, own_weights
 
@@ -263,10 +263,11 @@ def conclude(workspace: Workspace, name: str, options: RunOptions) -> int:
         showing.print_best(workspace, name)
         if bad:
             counts = ", ".join(f"{number} {state}" for state, number in bad.items())
-            say(f"{counts}: `stylesweep logs RUN` says why; `stylesweep retry {name}` queues them again.")
-        here = "" if options.workspace == Path("stylesweep-workspace") else f" --workspace {options.workspace}"
-        say(f"look at them: stylesweep gallery{here}")
+            why, again = command(options.workspace, "logs", "RUN"), command(options.workspace, "retry", name)
+            say(f"{counts}: `{why}` says why; `{again}` queues them again.")
+        say(f"look at them: {command(options.workspace, 'gallery')}")
     if row.settled < row.runs:
-        say(f"{name} is {row.state}, with {row.runs - row.settled} of {row.runs} runs to go: {row.reason or f'`stylesweep resume {name}`'}")
+        on = row.reason or f"`{command(options.workspace, 'resume', name)}`"
+        say(f"{name} is {row.state}, with {row.runs - row.settled} of {row.runs} runs to go: {on}")
         return 1
     return 1 if bad else 0

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import select
@@ -19,18 +20,42 @@ from db.queries import PARAMETERS, Result
 from db.store import Store
 from db.workspace import Workspace, open_workspace
 from sweep.amounts import amount_of_bytes, amount_of_time
-from sweep.cli.wording import plain
+from sweep.cli.wording import command, count, plain, printable
 from sweep.standing import FromOutside, Standing
 from sweep.transfer.yardstick_names import protocols_of
 
 BEST_PER_PAIR = 6
 MOST_ROWS = 60
+WIDE, WITHOUT_TERMINAL = 120, 160
+"""Columns from which there is room for long headings, and those that a table may take where there is no terminal."""
+_BREAKS = {name: 10 for name in ("content", "style", "layers", "weights", "sweep", "state", "node", "device", "what it is")}
+"""Columns whose text may go on in the next line, and how narrow they may be; numbers and run keys stay whole."""
 
 
 def out() -> Console:
-    """For answers: a table has its whole width where no terminal cuts it."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=160)
+    """For answers. No markup and no emoji: names are shown as they are, 'a[1].jpg' and ':no_entry:' too."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = WITHOUT_TERMINAL
+    return console
+
+
+def table_of(*names: str) -> Table:
+    """A table with these columns."""
+    table = Table(box=None, pad_edge=False)
+    for name in names:
+        table.add_column(name, no_wrap=name not in _BREAKS, overflow="fold" if name == "layers" else "ellipsis")
+    return table
+
+
+def show(table: Table) -> None:
+    """Print it. Where a terminal is too narrow even so, that breaks the lines, and nothing is cut."""
+    console, least = out(), 0
+    for column in table.columns:
+        longest = max(cell_len(line) for text in (column.header, *column.cells) for line in str(text).splitlines() or [""])
+        least += min(longest, _BREAKS.get(str(column.header), longest)) + 2
+    console.width = max(console.width, least)
+    console.print(table)
 
 
 def status(name: str | None, folder: Path, *, as_json: bool, archived: bool = False) -> None:
@@ -47,25 +72,35 @@ def status(name: str | None, folder: Path, *, as_json: bool, archived: bool = Fa
         said = [_sweep_json(row, standing, driver) | {"reason": reasons.get(row.id)} for row, standing in zip(rows, standings, strict=True)]
         print(json.dumps(said))
         return
-    table = Table("sweep", "state", "combinations", "runs", "done", "running", "queued", "not done", "settled", "left", "spent", box=None)
-    for row, standing in zip(rows, standings, strict=True):
-        counts = [row.states.get(state, 0) for state in ("done", "running", "queued")]
-        left = amount_of_time(standing.seconds_left) if driver and standing.seconds_left is not None else ""
-        last = (f"{_percent(row):.0f} %", left, "" if standing.spent is None else f"{standing.spent:,.2f}")
-        state = row.state if row.archived_at is None else f"{row.state}, archived"
-        table.add_row(row.name, state, str(row.combinations), str(row.runs), *map(str, counts), str(standing.failed), *last)
-    out().print(table)
+    show(_standings(rows, standings, driven=driver is not None))
     for row in rows:
         if reasons.get(row.id):
-            print(f"{row.name} is {row.state}: {reasons[row.id]}")
+            print(printable(f"{row.name} is {row.state}: {reasons[row.id]}"))
     if driver:
         beat = amount_of_time(time.time() - driver.heartbeat)
         print(f"driven by pid {driver.pid} on {driver.host.split('/')[0]}, heard {beat} ago")
     elif any(row.settled < row.runs for row in rows):
         waiting = next(row for row in rows if row.settled < row.runs)
-        print(f"no driver is running: type `stylesweep run {waiting.spec_path}` to go on")
+        print(printable(f"no driver is running: type `{command(folder, 'run', waiting.spec_path)}` to go on"))
     if hidden:
-        print(f"{hidden} archived not shown: stylesweep status --all")
+        print(f"{hidden} archived not shown: {command(folder, 'status', '--all')}")
+
+
+def _standings(rows: Sequence[queries.SweepRow], standings: Sequence[Standing], *, driven: bool) -> Table:
+    """A row for each sweep; the time left and the price only where there are any."""
+    timed = driven and any(one.seconds_left is not None for one in standings)
+    priced = any(one.spent is not None for one in standings)
+    combinations, not_done = ("combinations", "not done") if out().width >= WIDE else ("combi-\nnations", "not\ndone")
+    more = (["left"] if timed else []) + (["spent"] if priced else [])
+    table = table_of("sweep", "state", combinations, "runs", "done", "running", "queued", not_done, "settled", *more)
+    for row, standing in zip(rows, standings, strict=True):
+        state = row.state if row.archived_at is None else f"{row.state}, archived"
+        numbers = (row.combinations, row.runs, *(row.states.get(state, 0) for state in ("done", "running", "queued")), standing.failed)
+        left = "" if standing.seconds_left is None else amount_of_time(standing.seconds_left)
+        spent = "" if standing.spent is None else f"{standing.spent:,.2f}"
+        last = ([left] if timed else []) + ([spent] if priced else [])
+        table.add_row(row.name, state, *map(str, numbers), f"{_percent(row):.0f} %", *last)
+    return table
 
 
 def _percent(row: queries.SweepRow) -> float:
@@ -88,7 +123,7 @@ def runs(name: str, folder: Path, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps([_result_json(result) for result in found]))
         return
-    _print_pairs(found, limit=len(found))
+    _print_pairs(found, folder, limit=len(found))
 
 
 def _result_json(result: Result) -> dict[str, Any]:
@@ -101,13 +136,12 @@ def print_best(workspace: Workspace, name: str) -> None:
     """The table a sweep ends with: runs by balance within each content-style pair."""
     with workspace.reader().connect() as connection:
         found = queries.results(connection, Sweep.name == name)
-    _print_pairs(found, limit=BEST_PER_PAIR)
+    _print_pairs(found, workspace.folder, limit=BEST_PER_PAIR)
 
 
-def _print_pairs(found: Sequence[Result], limit: int) -> None:
-    console = out()
+def _print_pairs(found: Sequence[Result], folder: Path, limit: int) -> None:
     varying = [name for name in PARAMETERS[2:] if len({result.parameters[name] for result in found}) > 1] or ["beta"]
-    table = Table("content", "style", *varying, "balance", "kept", "gained", "time", "run", box=None, pad_edge=False)
+    table = table_of("content", "style", *varying, "balance", "kept", "gained", "time", "run")
     pairs: dict[tuple[str, str], list[Result]] = {}
     for result in found:
         pairs.setdefault((plain(result.parameters["content"]), plain(result.parameters["style"])), []).append(result)
@@ -120,9 +154,9 @@ def _print_pairs(found: Sequence[Result], limit: int) -> None:
             table.add_row(*(pair if index == 0 else ("", "")), *_cells(result, varying))
             rows += 1
         table.add_section()
-    console.print(table)
+    show(table)
     if rows < len(found):
-        print(f"... and {len(found) - rows} more: stylesweep runs {found[0].sweep}")
+        print(printable(f"... and {len(found) - rows} more: {command(folder, 'runs', found[0].sweep)}"))
 
 
 def _cells(result: Result, varying: Sequence[str]) -> list[str]:
@@ -162,16 +196,19 @@ def retry(what: str, folder: Path) -> None:
         ids = list(connection.execute(statement.where(which).distinct()).scalars())
     with storage_errors(workspace.url):
         queued = Store(workspace.writer(), workspace.artifacts).retry(ids)
-    print(f"{queued} runs queued again." + (f" Run them: stylesweep run {spec_path}" if queued else ""))
+    if not queued:
+        print(printable(f"{what}: nothing failed, diverged or was cancelled, so there is nothing to try again."))
+        return
+    print(printable(f"{count(queued, 'run')} queued again. Run {'it' if queued == 1 else 'them'}: {command(folder, 'run', spec_path)}"))
 
 
 def networks() -> None:
     """`stylesweep weights list`."""
     from sweep.transfer.presets import NETWORKS
-    from sweep.transfer.weights import cache_folder
+    from sweep.transfer.weights import is_cached
 
-    table = Table("network", "download", "here", "what it is", box=None)
+    table = table_of("network", "download", "here", "what it is")
     for info in NETWORKS.values():
-        here = "yes" if (cache_folder() / f"{info.name}.safetensors").is_file() else "no"
+        here = "yes" if is_cached(info.name) else "no"
         table.add_row(info.name, amount_of_bytes(info.download_bytes), here, info.description)
-    out().print(table)
+    show(table)

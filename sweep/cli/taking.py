@@ -24,9 +24,9 @@ from gallery.export.sheet import sweep_sheet
 from gallery.export.spec import rerun_spec
 from sweep.amounts import amount_of_bytes
 from sweep.cli import running
-from sweep.cli.wording import say
+from sweep.cli.wording import command, count, say
 from sweep.combination import RunSettings
-from sweep.errors import InputError, StylesweepError
+from sweep.errors import InputError, StorageError, StylesweepError
 from sweep.styles import CONTENT
 
 MOST_FILES = 10_000
@@ -86,7 +86,7 @@ def export(selection: Selection, out: Path, folder: Path, bundle: Bundle) -> int
         else:
             best = select_best(connection, selection.sweep, selection.top, selection.per_pair, selection.by)
     report = export_results(workspace, best, out, options)
-    print(f"{report.images} pictures, {amount_of_bytes(report.bytes)}: {report.out}")
+    print(f"{count(report.images, 'picture')}, {amount_of_bytes(report.bytes)}: {report.out}")
     for problem in report.problems:
         say(f"left out: {problem}")
     return 1 if report.problems else 0
@@ -112,7 +112,7 @@ def sheet(sweep: str, out: Path, folder: Path, axes: tuple[str | None, str | Non
 def inspect(file: Path, *, as_json: bool) -> None:
     """`stylesweep inspect`."""
     recipe = read_recipe(_bytes(file), str(file))
-    print(json.dumps(recipe, ensure_ascii=False) if as_json else yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True).rstrip())
+    print(json.dumps(recipe) if as_json else yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True).rstrip())
 
 
 def rerun(what: str, options: RerunOptions) -> int:
@@ -151,6 +151,9 @@ def _say_where(workspace: Workspace, name: str, recipe: Mapping[str, Any], optio
             "weights, made the first, so the pictures may differ."
         )
     if path := made.image_path():
+        if not (workspace.folder / path).is_file():
+            verify = command(options.workspace, "verify")
+            raise StorageError(f"{workspace.folder / path} is missing, although its run is done; `{verify}` says what to do.")
         print(f"picture: {workspace.folder / path}")
 
 

@@ -1,6 +1,11 @@
 """The values and names of strangers as a terminal may show them, and messages to the user."""
 
+import os
+import shlex
 import sys
+from pathlib import Path
+
+from sweep.cli.options import DEFAULT_WORKSPACE, WORKSPACE_VARIABLE
 
 
 def printable(text: str) -> str:
@@ -18,3 +23,15 @@ def plain(value: object) -> str:
 def say(line: str) -> None:
     """A message to the user; standard output is for answers."""
     print(printable(line), file=sys.stderr, flush=True)
+
+
+def count(number: int, noun: str) -> str:
+    """'1 run', '1,200 runs'."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def command(folder: Path, *words: str) -> str:
+    """A command of ours to copy, as a shell takes it; it names the workspace unless that is the one which would be taken here."""
+    taken = Path(os.environ.get(WORKSPACE_VARIABLE) or DEFAULT_WORKSPACE)
+    place = [] if folder.absolute() == taken.absolute() else ["--workspace", str(folder)]
+    return shlex.join(["stylesweep", *words, *place])

@@ -21,6 +21,7 @@ MAX_PIXELS: Final = 100_000_000
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF") + (("AVIF",) if features.check("avif") else ())
 ON_WHITE: Final = "is partly transparent; it is laid on white, and exported pictures get its transparency back."
 """The remark on a transparent picture, behind its name; not true of one that is read as a mask."""
+_HEIC: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _COLOURS: Final = {"1": "GRAY", "L": "GRAY", "LA": "GRAY", "La": "GRAY", "CMYK": "CMYK"}  # as ICC calls the space; RGB: all others
 _HAS_ALPHA: Final = ("LA", "La", "PA", "RGBA", "RGBa")
 
@@ -59,6 +60,8 @@ def open_picture(data: bytes, name: str) -> Picture:
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise ImageError(_too_large(name)) from error
     except UnidentifiedImageError as error:
+        if data[4:8] == b"ftyp" and data[8:12] in _HEIC:
+            raise ImageError(f"The file {name} is a HEIC picture, as phones make them; save it as JPEG or PNG and give that.") from error
         raise ImageError(
             f"The file {name} is not a picture that can be read, its samples are of an unusual kind, or its beginning is damaged; "
             f"give one of {', '.join(FORMATS)}, with 8 or 16 bits."

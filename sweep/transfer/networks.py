@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from sweep.errors import InputError
 from sweep.transfer.controls import Dtype, Padding, Pooling, check_choice
-from sweep.transfer.presets import check_layers, layer_names, network_info
+from sweep.transfer.presets import check_layers, layer_names, least_side, network_info
 from sweep.transfer.weights import Weights
 
 # What average and L2 pooling are multiplied by, so that features keep the size that max pooling gives them and beta its
@@ -125,12 +125,12 @@ class Features(nn.Module):
             asked = ", ".join(unknown) or "none"
             raise InputError(f"Layer {asked} of {self.network} was asked for; available are {', '.join(allowed)}.")
         last = max(wanted, key=self.names.index)
-        pools = sum(name.startswith("pool") for name in self.names[: self.names.index(last)])
         height, width = size
-        if min(height, width) < 2**pools:
+        least = least_side(self.network, last)
+        if min(height, width) < least:
             raise InputError(
                 f"A picture of {width} x {height} pixels is too small for layer {last}: "
-                f"its shorter side needs at least {2**pools} pixels. Take a larger size or shallower layers."
+                f"its shorter side needs at least {least} pixels. Take a larger size or shallower layers."
             )
 
 

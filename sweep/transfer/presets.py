@@ -98,6 +98,12 @@ def deepest_layer(network: str, *layers: Mapping[str, float]) -> str:
     return max(asked, key=names.index)
 
 
+def least_side(network: str, layer: str) -> int:
+    """Pixels that the shorter side of a picture must have for that layer: every pool before it halves the picture."""
+    names = layer_names(network)
+    return int(2 ** sum(name.startswith("pool") for name in names[: names.index(layer)]))
+
+
 def check_layers(network: str, layers: set[str]) -> None:
     """Raise InputError, listing what is allowed, unless every layer is a conv or relu layer of the network."""
     allowed = [name for name in layer_names(network) if not name.startswith("pool")]

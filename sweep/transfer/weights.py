@@ -41,6 +41,14 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser() / "stylesweep"
 
 
+def is_cached(network: str) -> bool:
+    """Whether its weights are here; what cannot be looked at is not, and whoever fetches it is told why."""
+    try:
+        return (cache_folder() / f"{network}.safetensors").is_file()
+    except OSError:
+        return False
+
+
 def load_weights(network: str, file: Path | None = None, fetch: bool = True) -> Weights:
     """The checked weights of a network, from the cache, or from the user's own file (.safetensors, .pth, .pt, .h5).
 

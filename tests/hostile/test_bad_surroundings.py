@@ -58,6 +58,18 @@ def test_a_cache_that_cannot_be_written_is_named(here: Callable, told: Callable,
     assert "STYLESWEEP_CACHE" in message
 
 
+def test_a_cache_that_cannot_be_looked_at_is_named(
+    here: Callable, told: Callable, spec: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / ("c" * 300)  # the system refuses to look there, as it does in a folder of somebody else's
+    monkeypatch.setenv("STYLESWEEP_CACHE", str(cache))
+    assert here("weights", "list").code == 0
+    said = here("run", spec(), "--workspace", tmp_path / "w", "--address", "inline")
+    assert (said.code, said.out) == (4, "")
+    assert f"cannot be stored in {cache}" in said.err and "STYLESWEEP_CACHE" in said.err
+    assert not (tmp_path / "w").exists()
+
+
 @pytest.fixture
 def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Something where the weights should be: `run` looks at them only when it needs them, after Ray has answered."""
@@ -117,6 +129,7 @@ def test_an_unwritable_workspace_is_told_by_the_process_too(process: Callable, t
 
 DAMAGE: dict[str, tuple[Callable[[bytes], bytes], int, str]] = {
     "no database": (lambda _: b"Dear diary, today I swept. " * 400, 4, "not a SQLite database"),
+    "nothing at all": (lambda _: b"", 4, "holds pictures: restore a backup"),
     "header only": (lambda data: data[:100], 4, "restore a backup"),
     "cut in the middle": (lambda data: data[: len(data) // 2], 4, "damaged: restore a backup"),
     "scribbled over": (lambda data: data[:4096] + bytes(len(data) - 4096), 4, "damaged: restore a backup"),
@@ -170,6 +183,7 @@ def test_a_database_locked_by_another_program_is_told(
     monkeypatch.setattr("db.engine.BUSY_TIMEOUT_MS", 200)
     plain = sqlite3.connect(workspace / "sweeps.db", isolation_level=None)
     plain.execute("BEGIN EXCLUSIVE")
-    assert "locked by another program" in told(here("status", "--workspace", workspace), 3)
+    message = told(here("status", "--workspace", workspace), 3)
+    assert message.startswith(f"stylesweep: {workspace / 'sweeps.db'} has been locked by another program")  # by its path, not by a URL
     plain.execute("ROLLBACK")
     plain.close()

@@ -138,7 +138,7 @@ def test_layers_are_a_name_or_lists_or_weights_and_a_side_left_out_is_the_defaul
         ("parameters: {beta: {}}", ["parameters.beta", "{} is not allowed"]),
         ("parameters: {beta: [[1, 2]]}", ["parameters.beta[0]", "[1, 2] is not allowed"]),
         # ranges
-        ("parameters: {beta: {min: 1, max: 2}}", ["parameters.beta.count", "None is not allowed", "from 1 to 10,000"]),
+        ("parameters: {beta: {min: 1, max: 2}}", ["parameters.beta: a range in a grid needs `count`, how many values it has"]),
         ("parameters: {beta: {min: 1, max: 2, count: 0}}", ["parameters.beta.count", "0 is not allowed", "from 1 to 10,000"]),
         (f"parameters: {{beta: {{min: 1, max: 2, count: {MAX_COUNT + 1}}}}}", ["parameters.beta.count", "10001 is not allowed"]),
         ("parameters: {beta: {min: 1, max: 2, count: 2.5}}", ["parameters.beta.count", "2.5 is not allowed"]),
@@ -185,6 +185,7 @@ def test_layers_are_a_name_or_lists_or_weights_and_a_side_left_out_is_the_defaul
         # choices
         ("settings: {size_by: areas}", ["settings.size_by", "did you mean 'area'", "long_side"]),
         ("settings: {dtype: float16}", ["settings.dtype", "'float16' is not allowed", "float32, bfloat16"]),
+        ("parameters: {tv: [0, 1e30]}", ["parameters.tv[1]: 1e+30 is not allowed", "at most 1e12"]),
         ("settings: {network: vgg91}", ["settings.network", "'vgg91' is not allowed", "did you mean 'vgg19'", "vgg16-hed"]),
         ("settings: {recipe: piramid}", ["settings.recipe", "'piramid' is not allowed", "did you mean 'pyramid'", "gatys"]),
         ("settings: {init: noisy}", ["settings.init", "'noisy' is not allowed", "did you mean 'noise'", "style_noise"]),

@@ -46,6 +46,32 @@ def test_a_file_that_changes_between_look_and_record_is_refused(tmp_path: Path) 
         found.picture()
 
 
+def test_the_same_picture_under_two_names_is_said(tmp_path: Path) -> None:
+    for name, seed in (("a.png", 1), ("b.png", 2), ("c.png", 1)):
+        (tmp_path / name).write_bytes(picture_bytes(seed))
+    found = inspect_inputs([tmp_path / name for name in ("a.png", "b.png", "c.png")])
+    remarks = [remark for file in found.values() for remark in file.remarks]
+    assert remarks == [f"{tmp_path / 'c.png'} is the same picture as {tmp_path / 'a.png'}."]
+
+
+def test_all_pictures_that_cannot_be_used_are_named_at_once(tmp_path: Path) -> None:
+    for number in range(15):
+        (tmp_path / f"{number:02}.jpg").write_bytes(picture_bytes(number) if number % 5 == 0 else b"")
+    with pytest.raises(ImageError) as caught:
+        inspect_inputs(sorted(tmp_path.iterdir()))
+    assert str(caught.value) == (
+        f"The picture {tmp_path / '01.jpg'} is empty (0 bytes); export or copy it again. 11 more cannot be used either: "
+        + ", ".join(f"{tmp_path}/{number}.jpg" for number in ("02", "03", "04", "06", "07", "08", "09", "11", "12", "13"))
+        + " and 1 more."
+    )
+
+
+def test_a_picture_of_a_phone_is_told_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100))
+    with pytest.raises(ImageError, match=r"IMG_1\.HEIC is a HEIC picture, as phones make them; save it as JPEG or PNG"):
+        inspect_inputs([tmp_path / "IMG_1.HEIC"])
+
+
 def test_missing_folders_and_oversized_files_are_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, match in (("gone.png", "No such file"), ("", "Is a directory")):
         with pytest.raises(ImageError, match=match):

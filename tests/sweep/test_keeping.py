@@ -2,6 +2,8 @@
 
 import json
 import os
+import pty
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -67,7 +69,8 @@ def test_merge_and_pull_of_a_folder_make_a_workspace_and_refuse_what_is_none(typ
     unfinished = made_up_workspace(tmp_path / "other", betas=2, name="other", unfinished=1).folder
     code, out, _ = typed("merge", unfinished, "--workspace", tmp_path / "new")
     assert code == 0 and out.startswith("15 results and 1 sweep new here; ")
-    assert "other: some of its runs are not finished. It is paused here; `stylesweep resume other` would run them." in out
+    resume = f"stylesweep resume other --workspace {tmp_path / 'new'}"
+    assert f"other: some of its runs are not finished. It is paused here; `{resume}` would run them." in out
     assert (
         json.loads(typed("pull", w, "--workspace", tmp_path / "new", "--json")[1])["results"] == 0
     )  # the same runs, in a sweep of its own
@@ -85,6 +88,29 @@ def test_an_archived_sweep_is_not_in_status_unless_asked_for(typed: Typed, w: Pa
     typed("unarchive", "demo")
     assert "demo" in typed("status")[1]
     assert typed("archive", "none")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "said"),
+    [(b"n\n", 2, "stylesweep: nothing was deleted."), (b"\n", 2, "nothing was deleted."), (b"\x03", 130, "\nstylesweep: interrupted.")],
+)
+def test_who_does_not_say_yes_deletes_nothing_and_is_told(typed: Typed, w: Path, answer: bytes, code: int, said: str) -> None:
+    child, terminal = pty.fork()
+    if child == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever started the tests may have had it ignored
+        os.execv(sys.executable, [sys.executable, "-m", "sweep.cli.main", "delete", "demo"])
+    shown = b""
+    while True:
+        try:
+            part = os.read(terminal, 4096)
+        except OSError:  # Linux says so of a terminal that nobody writes to any more
+            break
+        shown += part
+        if b"[y/N]" in part:
+            os.write(terminal, answer)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == code
+    assert shown.decode().replace("\r", "").endswith(f"{said}\n")
+    assert json.loads(typed("status", "--json")[1])[0]["name"] == "demo"
 
 
 def test_delete_asks_and_gc_looks_before_it_removes(typed: Typed, w: Path) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import text as sql
 from db import queries
 from sweep.cli import planning
 from sweep.combination import run_key
+from sweep.errors import InputError
 from sweep.inputs import inspect_inputs
 from sweep.plan import BYTES_PER_PIXEL, BYTES_PER_RUN, Plan, make_plan, own_weights, picture_sizes
 from sweep.spec import NamedCombination, SweepSpec, parse_spec
@@ -62,6 +63,24 @@ def test_a_grid_of_any_equal_logarithmic_steps_shares_as_much(folder: Path, low:
     steps = f"{{min: {low}, max: {high}, count: {count}, distribution: log_uniform_values}}"
     made = plan_of(spec_of(folder, f"{{alpha: {steps}, beta: {steps}}}"))
     assert (made.combinations, made.runs) == (count**2, 2 * count - 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "narrowest"),  # relu5_1 stands behind four pools, relu3_1 behind two
+    [("{network: vgg16-hed, size: 96}", 16), ("{network: vgg16-hed, size: 96, layers: {content: [relu3_1], style: [relu1_1]}}", 4)],
+)
+def test_a_photograph_that_would_be_too_narrow_for_the_layers_is_refused_before_anything_runs(
+    folder: Path, settings: str, narrowest: int
+) -> None:
+    for name, width in (("narrow.png", 10 * narrowest - 10), ("wide.png", 10 * narrowest)):
+        (folder / name).write_bytes(picture_bytes(7, (width, 960)))
+    assert plan_of(spec_of(folder, "{beta: [1]}", "wide.png", settings)).runs == 1
+    with pytest.raises(InputError) as caught:
+        plan_of(spec_of(folder, "{beta: [1]}", "[wide.png, narrow.png]", settings))
+    layer = "relu5_1" if narrowest == 16 else "relu3_1"
+    assert str(caught.value).startswith(
+        f"{folder / 'narrow.png'} would be {narrowest - 1} x 96 pixels at size 96, and {layer} needs {narrowest} on the shorter side. Give"
+    )
 
 
 def test_what_is_done_or_diverged_is_reused_and_what_failed_is_not(folder: Path) -> None:

@@ -18,6 +18,7 @@ from gallery.export.recipe import combination_of, pictures_of
 from gallery.run_pictures import input_pictures, pictured, recipe_yaml
 from sweep.cli import planning, running, taking
 from sweep.combination import run_key
+from sweep.errors import StorageError
 from sweep.spec import load_spec
 
 pytestmark = pytest.mark.weights
@@ -156,6 +157,18 @@ def test_rerun_of_a_run_by_its_key_takes_the_masks_from_the_workspace(folder: Pa
     recipe = read_recipe(Path(made).read_bytes(), made)
     assert recipe["settings"]["size"] == 32
     assert [one["mask"]["sha256"] for one in recipe["regions"]] == [one["mask"]["sha256"] for one in row["stylesweep"]["regions"]]
+
+
+def test_rerun_never_names_a_picture_that_is_gone(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(folder / "w", tmp_path / "w")
+    key = exported(folder)[0]["run_key"]
+    with open_workspace(tmp_path / "w", create=False).reader().connect() as connection:
+        path = tmp_path / "w" / str(queries.find_result(connection, key).image_path())
+    path.unlink()
+    options = taking.RerunOptions(workspace=tmp_path / "w", size=None, address="inline", inputs=None)
+    with pytest.raises(StorageError, match=rf"{path.name} is missing, although its run is done; `stylesweep verify --workspace"):
+        taking.rerun(key, options)
+    assert "picture: " not in capsys.readouterr().out
 
 
 def test_the_gallery_shows_each_mask_before_the_styles_that_go_there(folder: Path, workspace: Workspace) -> None:

@@ -352,6 +352,8 @@ def test_what_its_writer_may_want_to_know_is_said(folder: Path) -> None:
     assert said == "s.yaml, line 5, when[0]: applies to no combination."
     (said,) = remarks("method: random\nruns: 100\n")
     assert said == "s.yaml, line 5, runs: there are only 9 different combinations, not 100."
+    (said,) = remarks("method: random\nruns: 2\nexclude:\n- {content: [b.png, c.png]}\n- {style: [t.png, u.png]}\n")
+    assert said == "s.yaml, line 5, runs: there is only one combination, not 2."
     (said,) = remarks("method: sobol\nruns: 5\nparameters: {beta: {min: 1, max: 2}}\n")
     assert "powers of two, as 4 or 8" in said
     assert remarks("method: sobol\nruns: 8\nparameters: {beta: {min: 1, max: 2}}\n") == ()

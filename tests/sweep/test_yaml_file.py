@@ -29,6 +29,7 @@ def refusal(text: str) -> str:
     [
         ("1e5", 1e5), ("1E5", 1e5), ("1e-3", 1e-3), ("-2.5e+3", -2500.0), ("1_000.5", 1000.5), ("1.", 1.0), (".5", 0.5), ("3", 3),
         ("1_000", 1000), ("0x10", 16), ("true", True), ("no", False), ("~", None), ("'1e5'", "1e5"), ("2026-07-17", "2026-07-17"),
+        ("010", 10), ("-007", -7), ("0o17", 15), ("0b11", 3), ("1:30", "1:30"), ("0x", "0x"),
         ("vgg19", "vgg19"), ("1e", "1e"), ("e5", "e5"), ("-.inf", -float("inf")),
     ],
 )  # fmt: skip
@@ -116,6 +117,18 @@ def test_a_key_that_is_given_twice_is_refused_with_the_line_of_the_second() -> N
 )
 def test_broken_yaml_is_refused_with_its_line(text: str, line: int) -> None:
     assert f"is not valid YAML: line {line}" in refusal(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("content: *.jpg\n", "a pattern that begins with * needs quotes, as in '*.jpg'."),
+        ("name: x\n\tbeta: 1\n", "indent with spaces, not with tabs."),
+        ("name: holidays: 2026\n", "text with a colon and a space in it needs quotes."),
+    ],
+)
+def test_the_commonest_mistakes_are_told_with_what_they_need(text: str, hint: str) -> None:
+    assert refusal(text).endswith(hint)
 
 
 @pytest.mark.parametrize(

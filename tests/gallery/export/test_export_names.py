@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gallery.export.names import UniqueNames, basename, number_text, picture_stem, safe_name
+from gallery.export.names import UniqueNames, basename, number_text, own_name, picture_stem, safe_name
 
 HOSTILE = st.one_of(
     st.text(max_size=300),
@@ -46,6 +46,20 @@ def test_a_picture_stem_leaves_room_for_its_suffix(content: str, style: str, ran
 )
 def test_numbers_in_names_are_short(value: float, text: str) -> None:
     assert number_text(value) == text
+
+
+def test_letters_lose_their_accents_and_no_more() -> None:
+    assert safe_name("Tübingen, façade.jpg") == "Tubingen-facade.jpg"
+    assert safe_name("Tu\u0308bingen.jpg") == "Tubingen.jpg"  # as macOS writes it
+
+
+@given(st.lists(st.text(alphabet="夏冬休みд🎨é a1", max_size=6), max_size=6, unique=True))
+def test_names_of_which_letters_are_lost_are_told_apart(texts: list[str]) -> None:
+    lost = [text for text in texts if any(char in text for char in "夏冬休みд")]
+    assert len({own_name(text, "sweep") for text in lost}) == len(lost)
+    assert all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,119}", own_name(text, "sweep")) for text in texts)
+    assert (own_name("sea sky", "sweep"), own_name("é", "sweep"), own_name("sweep", "sweep")) == ("sea-sky", "e", "sweep")
+    assert own_name("🎨", "sweep") != own_name("🎭", "sweep")
 
 
 def test_suffix_of_a_long_name_is_kept() -> None:
