@@ -16,7 +16,6 @@ from sweep.request import Inputs, RunRequest, pictures_of
 from sweep.samples import sample_photograph
 from sweep.transfer.controls import Stop
 from sweep.transfer.images import resized
-from sweep.transfer.targets import TargetCache
 from sweep.transfer.weights import Weights
 
 pytestmark = pytest.mark.weights
@@ -84,8 +83,7 @@ def test_a_run_does_not_depend_on_the_sizes_of_those_before_it(
     """The scales of 64 and of 48 pixels meet at 48: targets of the one, shrunk from other pixels, may not serve the other."""
 
     def fresh(*requests: RunRequest) -> Finished:
-        cache = TargetCache()
-        monkeypatch.setattr(process, "targets", lambda: cache)
+        monkeypatch.setattr(process, "_KEPT", [])
         return finished(list(worker.run(requests, held)))
 
     def with_scales(size: int) -> RunRequest:
