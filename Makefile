@@ -36,7 +36,7 @@ gallery: setup
 
 test: setup lint
 	$(STYLESWEEP) weights fetch vgg16-hed
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not soak"
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m "not soak"
 
 # Minutes each: what is measured over many runs, and what needs longer to be seen.
 soak: setup
