@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select
 from sqlalchemy.orm import aliased
 
 from db.drivers import DriverRow, live_driver
-from db.models import RUN_STATES, Attempt, Checkpoint, Combination, Image, LossPoint, Preview, Run, Snapshot, Sweep
+from db.models import RUN_STATES, SETTLED, Attempt, Checkpoint, Combination, Image, LossPoint, Preview, Run, Snapshot, Sweep
 from sweep import combination as words
 from sweep.errors import InputError
 from sweep.transfer.yardstick_names import ALL_NAMES
@@ -33,7 +33,6 @@ class SweepRow:
     name: str
     state: str
     created_at: float
-    spec_path: str
     combinations: int
     runs: int
     states: Mapping[str, int]
@@ -148,7 +147,7 @@ def _sweep_row(connection: Connection, sweep: Any, counts: Mapping[str, tuple[in
         .limit(1)
     )
     return SweepRow(
-        **{name: getattr(sweep, name) for name in ("id", "name", "state", "reason", "created_at", "spec_path", "archived_at")},
+        **{name: getattr(sweep, name) for name in ("id", "name", "state", "reason", "created_at", "archived_at")},
         combinations=sum(combinations for _, combinations in counts.values()),
         runs=sum(runs for runs, _ in counts.values()),
         states={state: counts[state][0] for state in RUN_STATES if state in counts},
@@ -298,3 +297,12 @@ def weights_file(connection: Connection, network_hash: str) -> str | None:
         if network_hash in resources.get("weights", {}):
             return str(resources["weights"][network_hash])
     return None
+
+
+def networks_needed(connection: Connection, sweep_id: int) -> list[str]:
+    """The networks of a sweep's unfinished runs that have the published weights, not a user's own."""
+    own = connection.execute(select(Sweep.resources).where(Sweep.id == sweep_id)).scalar_one().get("weights", {})
+    network, network_hash = (Run.settings[name].as_string() for name in ("network", "network_hash"))
+    left = select(network, network_hash).join(Combination, Combination.run_id == Run.id).where(Combination.sweep_id == sweep_id)
+    found = connection.execute(left.where(Run.state.not_in(SETTLED)).distinct()).all()
+    return sorted({name for name, used in found if used not in own})

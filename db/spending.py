@@ -50,6 +50,11 @@ def priced(connection: Connection) -> list[int]:
     return list(connection.execute(select(Sweep.id).where(Sweep.state == "active", price.is_not(None)).order_by(Sweep.id)).scalars())
 
 
+def price(connection: Connection, sweep_id: int) -> float | None:
+    """`resources.price_per_hour` of a sweep's file; None where it gave none."""
+    return connection.execute(select(Sweep.resources["price_per_hour"].as_float()).where(Sweep.id == sweep_id)).scalar()
+
+
 def set_limits(engine: Engine, name: str, deadline: float | None, budget: float | None) -> None:
     """Give the sweep of that name its limits, or take them away. deadline: Unix time; budget: as `Spending.cost`."""
     with engine.begin() as connection:

@@ -163,7 +163,7 @@ def _remaining(known: _Known) -> _Sum:
 
 
 def _sweep_row(sweep: Row[Any], known: _Known) -> SweepRow:
-    same = ("id", "name", "state", "reason", "created_at", "spec_path", "archived_at")
+    same = ("id", "name", "state", "reason", "created_at", "archived_at")
     return SweepRow(
         **{name: getattr(sweep, name) for name in same},
         combinations=known.combinations,

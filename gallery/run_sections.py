@@ -30,7 +30,8 @@ def state_note(run: RunView) -> None:
         st.caption("To queue it again:")
         st.code(command("retry", result.run_key), language="bash", wrap_lines=True)
     elif result.state == "queued" and not run.driven:
-        st.info("Queued, and no driver is running. Type `stylesweep run` with the sweep's file; the Sweeps page has the command.")
+        st.info("Queued, and no driver is running. To start one, type:")
+        st.code(command("run", result.sweep), language="bash", wrap_lines=True)
     elif result.state in ("queued", "running"):
         st.info(f"{STATE_LABELS[result.state]}. This page follows it.")
 

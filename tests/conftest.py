@@ -23,22 +23,34 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
+CHAINS = ("mark.ray", "mark.cluster")
+"""Files with one of these start a Ray, on this machine or on machines of namespaces: one of each at a time, and first, as they wait most."""
+
+
+@functools.cache
+def chain(path: Path) -> str:
+    """The chain that a file belongs to; empty for none."""
+    text = path.read_text()
+    return next((mark for mark in reversed(CHAINS) if mark in text), "")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest way through `make test` begins at once."""
+    items.sort(key=lambda item: (*CHAINS, "").index(chain(item.path)))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """For several processes (`make test`): a file's tests stay together, and files that start a Ray do, so that there is one at a time.
+    """For several processes (`make test`): the tests of a file stay together, and those of a chain.
 
     Not pytest-xdist's own groups: pytest 9.2 does not know them any more.
     """
     from xdist.scheduler import LoadFileScheduling
 
-    @functools.cache
-    def group(path: str) -> str:
-        text = (config.rootpath / path).read_text()
-        return "ray" if "mark.ray" in text or "mark.cluster" in text else path
-
     class OneRayAtATime(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return group(super()._split_scope(nodeid))
+            path = super()._split_scope(nodeid)
+            return chain(config.rootpath / path) or path
 
     return OneRayAtATime(config, log)
 

@@ -70,7 +70,7 @@ def no_driver(waiting: list[SweepRow]) -> None:
     queued = sum(row.runs - row.settled for row in waiting)
     with st.container(width=900):
         st.info(f"No driver is running, and {counted(queued, 'run waits', 'runs wait')} for one. Type:")
-        commands = list(dict.fromkeys(command("run", row.spec_path) for row in waiting))
+        commands = list(dict.fromkeys(command("run", row.name) for row in waiting))
         st.code("\n".join(commands[:MOST_COMMANDS]), language="bash")
         if len(commands) > MOST_COMMANDS:
             st.caption(f"One driver serves them all, {counted(len(commands) - MOST_COMMANDS, 'more sweep')} too.")

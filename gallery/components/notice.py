@@ -41,7 +41,7 @@ def notice_of(view: LiveView, now: float) -> Notice:
     if driver is None:
         lost = f" {counted(running, 'run is', 'runs are')} taken up again then, where they stopped." if running else ""
         text = f"No driver is running, and {counted(left, 'run waits', 'runs wait')} for one.{lost} Type:"
-        return Notice(kind="info", text=text, commands=[command("run", row.spec_path)])
+        return Notice(kind="info", text=text, commands=[command("run", row.name)])
     beat = max(0.0, now - driver.heartbeat)
     heard = "heard just now" if beat < 2 * HEARTBEAT_SECONDS else f"heard {amount_of_time(beat)} ago"
     doing = "Running" if running else "Queued; workers are starting, or busy with other sweeps"

@@ -61,10 +61,12 @@ function find(root, list, wanted) {
     field.type = "search"
     field.placeholder = "Find a sweep"
     field.setAttribute("aria-label", "Find a sweep by its name")
+    field.value = window.stylesweepFind || "" // Streamlit may build the list anew while somebody reads what was found
     field.onkeydown = (event) => event.stopPropagation()
     root.prepend(field)
   }
   const narrow = () => {
+    window.stylesweepFind = field.value
     const words = field.value.toLowerCase().split(/\s+/).filter(Boolean)
     let shown = 0
     ;[...list.children].forEach((entry) => {

@@ -52,7 +52,7 @@ def plan(
 
 @app.command()
 def run(
-    spec: Spec,
+    spec: Annotated[Path, typer.Argument(metavar="SPEC|SWEEP", help="The sweep's YAML file, or the name of one that is recorded.")],
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     address: Annotated[
         str, typer.Option(help="`local` starts a Ray here; `auto` or host:port uses a running one; `inline` does without Ray.")
@@ -67,8 +67,8 @@ def run(
     ] = None,
     log: Annotated[bool, typer.Option("--log", hidden=True, help="Progress as the JSON lines that `attach` reads.")] = False,
 ) -> None:
-    """Run a sweep, or resume it: what is done already is never run again."""
-    from sweep.cli import running
+    """Run a sweep, or go on with it: what is done already is never run again."""
+    from sweep.cli import going_on, running
 
     options = running.RunOptions(
         workspace=workspace,
@@ -81,7 +81,7 @@ def run(
         max_hours=running.limit("--max-hours", max_hours),
         max_cost=running.limit("--max-cost", max_cost),
     )
-    raise typer.Exit(running.run(spec, options))
+    raise typer.Exit(going_on.go_on(str(spec), options) if going_on.recorded(spec, workspace) else running.run(spec, options))
 
 
 @app.command()

@@ -17,9 +17,8 @@ from db.store import ClaimedRun
 from db.workspace import Workspace
 from sweep import events
 from sweep.amounts import amount_of_time
-from sweep.cli.tally import Tally
+from sweep.cli.tally import Outlook, Tally
 from sweep.cli.wording import printable
-from sweep.plan import Plan
 from sweep.standing import FromOutside, Standing
 
 FOLLOW_SECONDS = 1.0
@@ -100,9 +99,9 @@ class LogLine:
 class Terminal:
     """Shows what this process drives: a line for each run that has ended, and the live line."""
 
-    def __init__(self, workspace: Workspace, made: Plan, line: "type[Line] | type[LogLine]" = Line) -> None:
-        self._tally = Tally(workspace, made)
-        self._line = line(made.name)
+    def __init__(self, workspace: Workspace, outlook: Outlook, line: "type[Line] | type[LogLine]" = Line) -> None:
+        self._tally = Tally(workspace, outlook)
+        self._line = line(outlook.name)
 
     def __enter__(self) -> Self:
         self._line.__enter__()
@@ -145,9 +144,9 @@ def _ending(event: events.Event, state: str) -> str:
 class JsonLines:
     """One JSON object per event on standard output, and every few seconds one on how the sweep stands."""
 
-    def __init__(self, workspace: Workspace, made: Plan) -> None:
-        self._tally = Tally(workspace, made)
-        self._name = made.name
+    def __init__(self, workspace: Workspace, outlook: Outlook) -> None:
+        self._tally = Tally(workspace, outlook)
+        self._name = outlook.name
         self._stood = time.monotonic()
 
     def __enter__(self) -> Self:

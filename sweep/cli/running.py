@@ -19,6 +19,7 @@ from db.sweeps import SweepRecord, record_inputs, record_sweep
 from db.workspace import Workspace, open_workspace
 from sweep.cli.planning import check_address, describe, ensure_weights, is_large, look_there, plan_in, prepare
 from sweep.cli.progress import JsonLines, Line, LogLine, Terminal, follow
+from sweep.cli.tally import Outlook
 from sweep.cli.wording import command, say
 from sweep.errors import InputError, Interrupted, SurroundingsError
 from sweep.plan import Plan, own_weights
@@ -77,7 +78,7 @@ def run(path: Path, options: RunOptions) -> int:
         deadline = None if options.max_hours is None else time.time() + 3600 * options.max_hours
         spending.set_limits(store.engine, made.name, deadline, options.max_cost)
         del prepared
-        settle(workspace, store, made, options)
+        settle(workspace, store, Outlook(name=made.name, seconds=made.seconds if made.measured else None), options)
     return conclude(workspace, made.name, options)
 
 
@@ -110,23 +111,23 @@ def _ask(made: Plan) -> None:
         raise InputError("nothing was recorded, and nothing runs.")
 
 
-def settle(workspace: Workspace, store: Store, made: Plan, options: RunOptions) -> None:
+def settle(workspace: Workspace, store: Store, outlook: Outlook, options: RunOptions) -> None:
     """Until nothing of the sweep is queued or running: drive the workspace, or follow the driver that does.
 
     Raises:
         Interrupted: Ctrl-C or SIGTERM; what was running is queued again.
     """
-    while not _is_settled(workspace, made.name):
+    while not _is_settled(workspace, outlook.name):
         owner, holder = drivers.become_driver(store.engine, options.address)
         if owner is not None:
-            _drive(workspace, store, owner, made, options)
+            _drive(workspace, store, owner, outlook, options)
             continue
         assert holder is not None
         say(f"another process (pid {holder.pid} on {holder.host.split('/')[0]}) drives this workspace and takes the sweep up.")
         if not options.follow:
             return
         with _stopping() as stop:
-            follow(workspace, made.name, stop, as_json=options.as_json, kind=LogLine if options.log else Line)
+            follow(workspace, outlook.name, stop, as_json=options.as_json, kind=LogLine if options.log else Line)
             if stop():
                 raise Interrupted("no longer following; the sweep goes on in the other process.")
 
@@ -138,14 +139,14 @@ def _is_settled(workspace: Workspace, name: str) -> bool:
     return row.settled == row.runs or row.state == "cancelled" or row.reason is not None
 
 
-def _drive(workspace: Workspace, store: Store, owner: str, made: Plan, options: RunOptions) -> None:
+def _drive(workspace: Workspace, store: Store, owner: str, outlook: Outlook, options: RunOptions) -> None:
     from sweep.driver import Driver
 
     backend: Backend | None = None
     try:
         with _interruptible():
             backend = make_backend(workspace, options.address)
-        watcher = JsonLines(workspace, made) if options.as_json else Terminal(workspace, made, LogLine if options.log else Line)
+        watcher = JsonLines(workspace, outlook) if options.as_json else Terminal(workspace, outlook, LogLine if options.log else Line)
         with _stopping() as stop, watcher:
             finished = Driver(store, backend, owner, watcher).drive(stop)
     except BaseException:
@@ -156,7 +157,7 @@ def _drive(workspace: Workspace, store: Store, owner: str, made: Plan, options: 
             backend.stop()
     if not finished:
         with workspace.reader().connect() as connection:
-            row = queries.sweep_named(connection, made.name)
+            row = queries.sweep_named(connection, outlook.name)
         raise Interrupted(
             f"interrupted: {row.settled} of {row.runs} runs are finished, the rest is queued. "
             "Go on with the same command; nothing is run twice."

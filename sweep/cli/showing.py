@@ -81,7 +81,7 @@ def status(name: str | None, folder: Path, *, as_json: bool, archived: bool = Fa
         print(f"driven by pid {driver.pid} on {driver.host.split('/')[0]}, heard {beat} ago")
     elif any(row.settled < row.runs for row in rows):
         waiting = next(row for row in rows if row.settled < row.runs)
-        print(printable(f"no driver is running: type `{command(folder, 'run', waiting.spec_path)}` to go on"))
+        print(printable(f"no driver is running: type `{command(folder, 'run', waiting.name)}` to go on"))
     if hidden:
         print(f"{hidden} archived not shown: {command(folder, 'status', '--all')}")
 
@@ -189,9 +189,8 @@ def retry(what: str, folder: Path) -> None:
     """`stylesweep retry`."""
     workspace = open_workspace(folder, create=False)
     with workspace.reader().connect() as connection:
-        named = queries.sweeps(connection, what)
-        which = Sweep.name == what if named else Run.run_key == queries.find_result(connection, what).run_key
-        spec_path = (named or queries.sweeps(connection))[0].spec_path
+        one = None if queries.sweeps(connection, what) else queries.find_result(connection, what)
+        which = Sweep.name == what if one is None else Run.run_key == one.run_key
         statement = select(Run.id).join(Combination, Combination.run_id == Run.id).join(Sweep, Sweep.id == Combination.sweep_id)
         ids = list(connection.execute(statement.where(which).distinct()).scalars())
     with storage_errors(workspace.url):
@@ -199,7 +198,8 @@ def retry(what: str, folder: Path) -> None:
     if not queued:
         print(printable(f"{what}: nothing failed, diverged or was cancelled, so there is nothing to try again."))
         return
-    print(printable(f"{count(queued, 'run')} queued again. Run {'it' if queued == 1 else 'them'}: {command(folder, 'run', spec_path)}"))
+    again = command(folder, "run", what if one is None else one.sweep)
+    print(printable(f"{count(queued, 'run')} queued again. Run {'it' if queued == 1 else 'them'}: {again}"))
 
 
 def networks() -> None:

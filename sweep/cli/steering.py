@@ -37,7 +37,7 @@ def resume(name: str, folder: Path) -> None:
     with workspace.reader().connect() as connection:
         row, driver = queries.sweep_named(connection, name), queries.driver(connection)
     if driver is None and row.settled < row.runs:
-        print(printable(f"no driver is running: type `{command(folder, 'run', row.spec_path)}` to go on"))
+        print(printable(f"no driver is running: type `{command(folder, 'run', name)}` to go on"))
 
 
 def cancel(what: str, folder: Path) -> None:

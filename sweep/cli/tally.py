@@ -1,13 +1,13 @@
 """How what this process drives stands: counted from the events, with a look at the database now and then."""
 
 import time
+from dataclasses import dataclass
 
 from db import spending, watching
 from db.models import SETTLED
 from db.store import ClaimedRun
 from db.workspace import Workspace
 from sweep import events
-from sweep.plan import Plan
 from sweep.standing import Standing, Window, part_done
 
 LOOK_SECONDS = 5.0
@@ -16,12 +16,20 @@ COUNT_SECONDS = 60.0
 """How often all runs are counted anew at the latest: a `retry` elsewhere changes no sweep."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """What is known of a sweep before it runs. seconds: how long it takes by what was measured; None where nothing was."""
+
+    name: str
+    seconds: float | None = None
+
+
 class Tally:
     """Counts the runs of all active sweeps, as the driver works for all of them."""
 
-    def __init__(self, workspace: Workspace, made: Plan) -> None:
+    def __init__(self, workspace: Workspace, outlook: Outlook) -> None:
         self._engine = workspace.reader()
-        self._seconds_planned = made.seconds if made.measured else None
+        self._seconds_planned = outlook.seconds
         self._began = time.monotonic()
         self._ledger = spending.Ledger()
         self._window = Window()

@@ -60,7 +60,7 @@ def test_without_a_driver_the_page_shows_the_command(workspace: Workspace) -> No
     at = page("live")
     assert at.query_params["sweep"] == "demo"
     assert "No driver is running, and 2 runs wait for one" in said(at)
-    assert at.code[0].value == f"stylesweep run demo.yaml --workspace {workspace.folder}"
+    assert at.code[0].value == f"stylesweep run demo --workspace {workspace.folder}"
     data = component(at, "live")
     assert data["bar"] == "4 done, 2 queued, 2 failed"
     assert [group["retry"] for group in data["groups"]] == ["Retry these 2"]

@@ -137,7 +137,7 @@ def test_each_state_has_its_words_and_the_command_that_helps(workspace: Workspac
     engine, now = workspace.writer(), time.time()
     notice = notice_of(sight.look(), now)
     assert "No driver is running, and 6 runs wait for one." in notice.text
-    assert notice.commands == [f"stylesweep run demo.yaml --workspace {workspace.folder}"]
+    assert notice.commands == [f"stylesweep run demo --workspace {workspace.folder}"]
     store, owner, runs = drive(workspace, 1)
     begin(store, owner, runs[0])
     assert notice_of(sight.look(), now).text.startswith("Running. Driven by pid ")

@@ -90,17 +90,17 @@ def test_a_command_that_is_printed_can_be_typed(typed: Typed, tmp_path: Path, mo
     [printed] = re.findall(r"`(stylesweep .*?)` goes on", out)
     assert typed(*shlex.split(printed)[1:]) == (
         0,
-        f"{name} is active again.\nno driver is running: type `stylesweep run '{name}.yaml' --workspace '{folder}'` to go on\n",
+        f"{name} is active again.\nno driver is running: type `stylesweep run '{name}' --workspace '{folder}'` to go on\n",
         "",
     )
     monkeypatch.setenv("STYLESWEEP_WORKSPACE", str(folder))  # a command that would find it by itself does not name it
-    assert "type `stylesweep run 'sea & sky.yaml'` to go on" in typed("status")[1]
+    assert "type `stylesweep run 'sea & sky'` to go on" in typed("status")[1]
 
 
 def test_retry_counts_what_it_queued(typed: Typed, tmp_path: Path) -> None:
     made_up_workspace(tmp_path / "w", betas=1, failed=1)
     _, out, _ = typed("retry", "demo", "--workspace", tmp_path / "w")
-    assert out == f"1 run queued again. Run it: stylesweep run demo.yaml --workspace {tmp_path / 'w'}\n"
+    assert out == f"1 run queued again. Run it: stylesweep run demo --workspace {tmp_path / 'w'}\n"
     assert typed("retry", "demo", "--workspace", tmp_path / "w") == (
         0, "demo: nothing failed, diverged or was cancelled, so there is nothing to try again.\n", ""
     )  # fmt: skip
