@@ -24,7 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 CHAINS = ("mark.ray", "mark.cluster")
-"""Files with one of these start a Ray, on this machine or on machines of namespaces: one of each at a time, and first, as they wait most."""
+"""Files with one of these start a Ray, on this machine or on machines of namespaces: one of each at a time, and first: they wait most."""
 
 
 @functools.cache
