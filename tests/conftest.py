@@ -23,6 +23,8 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
+os.environ.setdefault("RAY_worker_niceness", "0")
+"""Else Ray's workers, which step back behind other programs, stand still while other tests run."""
 CHAINS = ("mark.ray", "mark.cluster")
 """Files with one of these start a Ray, on this machine or on machines of namespaces: one of each at a time, and first: they wait most."""
 

@@ -3,7 +3,7 @@
 // Tells Python: trigger "ask" {kind: "open", id} or {kind: "grid"}. Reviews go to the server by themselves (reviews.js).
 // A key shows the next picture at once, from what is known of the runs around; the rest of the page follows when the keys rest.
 
-const VIEW = { rest: 220, longest: 900, ahead: [1, 2, -1] }
+const VIEW = { rest: 220, longest: 900, patience: 3000, ahead: [1, 2, -1] }
 const VIEW_KEYS = "\u2190 \u2192 previous and next, Z 1:1, P pick, X reject, U unflag, 0 to 5 stars, T tag, N note, Ctrl Z undo, G back to the grid, Esc back to the result"
 
 class Viewer {
@@ -13,6 +13,7 @@ class Viewer {
     this.stage = new Stage({ step: (by) => this.step(by), zoomed: (yes) => this.tellZoom(yes) })
     this.judge = new ReviewBar(this.queue, () => this.draw_review())
     this.goal = null // the place in the view that keys have gone on to, until the page is of that run
+    this.asked = null // the run whose page was asked for and has not come
     this.other = null // a snapshot, or the content or style, that stands in the place of the result
     this.build()
     this.onkey = (event) => this.key(event)
@@ -63,7 +64,8 @@ class Viewer {
     if (this.data && this.data.id !== data.id && this.goal === null) this.other = null
     this.data = data
     this.ask = (words) => setTriggerValue("ask", words)
-    if (this.goal !== null && (this.goal === data.place || this.goal >= data.total)) this.goal = null
+    if (data.id === this.asked) this.asked = null
+    if (this.asked === null && this.goal !== null && (this.goal === data.place || this.goal >= data.total)) this.arrive()
     if (this.goal !== null) this.send()
     this.back.href = data.grid
     this.refresh()
@@ -89,7 +91,13 @@ class Viewer {
     this.send()
   }
 
-  // When the keys rest, or have not for long: the rest of the page.
+  arrive() {
+    clearTimeout(this.timer)
+    this.goal = this.asked = this.patience = null
+  }
+
+  // When the keys rest, or have not for long: the rest of the page. Of several asked for the last counts, also if it is the one that is
+  // here: another may be on its way. Asked again where nothing comes, as Streamlit may lose what it is told while a page runs.
   send() {
     const now = Date.now()
     this.began ??= now
@@ -99,8 +107,14 @@ class Viewer {
       if (this.goal === null) return
       const { items, first } = this.data
       const nearest = items[Math.min(Math.max(this.goal - first, 0), items.length - 1)]
-      if (nearest.id === this.data.id) this.goal = null
-      else this.ask({ kind: "open", id: nearest.id })
+      if (nearest.id === this.data.id && (this.asked === null || this.asked === nearest.id)) {
+        this.arrive()
+        return this.refresh()
+      }
+      this.asked = nearest.id
+      this.ask({ kind: "open", id: nearest.id })
+      this.patience = Math.min(2 * (this.patience ?? VIEW.patience / 2), 10 * VIEW.patience)
+      this.timer = setTimeout(tell, this.patience)
     }
     if (now - this.began > VIEW.longest) tell()
     else this.timer = setTimeout(tell, VIEW.rest)

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -83,24 +84,27 @@ def test_pulls_while_the_head_records_are_whole_each_time(sshd: Sshd, tmp_path: 
     store = Store(head.writer(), head.artifacts)
     content, style = input_picture("harbour.jpg", 1), input_picture("waves.png", 3)
     record_inputs(store, [content, style])
-    planned = plan_of([content], [style], [float(beta) for beta in range(1, 400)], [GATYS, SHALLOW])
+    planned = plan_of([content], [style], [float(beta) for beta in range(1, 700)], [GATYS, SHALLOW])
     record_sweep(store, SweepRecord(name="s", spec_text="", spec_path="", search_seed=None, resources={}), planned, extend=False)
     owner, _ = become_driver(store.engine, "test")
     assert owner is not None
-    stop, errors = threading.Event(), []
+    stop, errors, seen = threading.Event(), [], []
 
     def write() -> None:
         try:
+            done = 0
             while not stop.is_set():
+                # Never still, and however long a pull takes, something is left to be recorded under the next.
+                time.sleep(0.02 if done < 200 * (1 + len(seen)) else 0.5)
                 for run in store.claim(owner, 2):
                     store.finished(owner, finished_event(run, run.run_id), curve(run.run_id, 20))
+                    done += 1
         except Exception as error:
             errors.append(error)
 
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        seen = []
         for _ in range(3):
             pull(here, source(sshd, head.folder), STYLESWEEP, lambda _: None)
             assert verify(here).faults == ()

@@ -5,8 +5,6 @@ import random
 import re
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from factories import curve, finished_event, made_up_workspace, picture_bytes
@@ -27,7 +25,7 @@ FULL = Standing(
     runs=96, settled=12, failed=3, running=4, steps_per_second=35.25, seconds_left=7300.0, spent=12.5,
     newest=events.LossPoint(40, 512, 0.1234, 0.5678, 0.0),
 )  # fmt: skip
-PLAN: Any = SimpleNamespace(name="demo", seconds=100.0, measured=False)
+PLAN = tally.Outlook(name="demo")
 
 
 class Clock:
@@ -198,7 +196,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERM", "xterm")
     _, _, runs = claimed(workspace, 2)
-    with progress.Terminal(workspace, SimpleNamespace(name=name, seconds=100.0, measured=True)) as shown:  # type: ignore[arg-type]
+    with progress.Terminal(workspace, tally.Outlook(name=name, seconds=100.0)) as shown:
         shown.event(runs[0], started(runs[0]), "running")
         shown.event(runs[0], at(runs[0], 7), "running")
         shown.tick(1)
