@@ -53,6 +53,20 @@ def test_no_press_is_lost_however_quick_the_keys_are(browser: Browser, gallery: 
         expect(page.get_by_text(re.compile(r"^27 of "))).to_have_count(0)
 
 
+def test_who_turns_back_while_the_next_page_is_on_its_way_stays(browser: Browser, gallery: str, workspace: Workspace) -> None:
+    keys = keys_of(workspace, "wide")
+    with opened(browser, f"{gallery}/run?id={keys[3]}&sweep=wide&sort=plan") as page:
+        ready(page)
+        for rest in (240, 300, 360):  # the page of the next run is asked for after 220 ms without a key
+            page.keyboard.press("ArrowRight")
+            page.wait_for_timeout(rest)
+            page.keyboard.press("ArrowLeft")
+            page.wait_for_timeout(2500)
+            expect(page.locator(".root.going")).to_have_count(0)
+            expect(page.get_by_text(re.compile(r"^4 of "))).to_be_visible()
+            assert f"id={keys[3]}" in page.url
+
+
 def test_the_next_picture_is_there_at_once(browser: Browser, gallery: str, workspace: Workspace) -> None:
     with workspace.reader().connect() as connection:
         results = [one for one in queries.results(connection) if one.sweep == "demo" and one.state == "done"]
