@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,10 @@ from sweep.errors import InputError, SurroundingsError
 CONNECT_SECONDS = 20
 SILENT_SECONDS = 120
 """A line that says nothing for so long is broken."""
+TRIES, PAUSE_SECONDS = 3, 1.0
+"""How often what breaks off on the way is tried, and how long is waited before the next time."""
+_BROKEN_OFF = (10, 12, 30)
+"""rsync's exit codes for a connection that went, a stream that ended too early, and silence."""
 _MARK = "stylesweep-says"
 
 
@@ -108,6 +113,11 @@ class Ssh:
     def _rsync(self, words: Sequence[str], text: str | None = None) -> None:
         options = ["--protect-args", f"--timeout={SILENT_SECONDS}", "-e", shlex.join(self._ssh)]
         done = _run(["rsync", *options, *words], text)
+        for _ in range(TRIES - 1):
+            if done.returncode not in _BROKEN_OFF:
+                break
+            time.sleep(PAUSE_SECONDS)
+            done = _run(["rsync", *options, *words], text)
         if done.returncode in (0, 23, 24):  # some files were not there; who asked for them looks
             return
         if "command not found" in done.stderr or done.returncode == 127:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,25 @@ def test_pulls_while_the_head_records_are_whole_each_time(sshd: Sshd, tmp_path: 
     same(head, here)
     with capsys.disabled():
         print(f"\n4 pulls while the head recorded: {seen} runs done here, 0 faults each time")
+
+
+def test_a_line_that_breaks_off_now_and_then_is_taken_up_again(sshd: Sshd, tmp_path: Path) -> None:
+    """ssh that ends, every other time that rsync asks for files, before a byte has come."""
+    head, here = made_up_workspace(tmp_path / "head", betas=3), open_workspace(tmp_path / "here", create=True)
+    shaky, turns = tmp_path / "shaky", tmp_path / "turns"
+    shaky.write_text(
+        f"""#!/bin/bash
+case "$*" in *"rsync --server"*)
+    echo >> {turns}
+    [ $(( $(wc -l < {turns}) % 2 )) = 1 ] && exit 1;;
+esac
+exec {sshd.ssh} "$@"
+"""
+    )
+    shaky.chmod(0o755)
+    pull(here, source(replace(sshd, ssh=str(shaky)), head.folder), STYLESWEEP, lambda _: None)
+    same(head, here)
+    assert turns.read_text() == 4 * "\n"  # the database and the files, each at the second try
 
 
 def test_a_pull_that_is_killed_again_and_again_ends_with_everything(sshd: Sshd, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
