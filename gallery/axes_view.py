@@ -8,11 +8,12 @@ import streamlit as st
 from gallery.components.grid import Told
 from gallery.components.matrix import matrix
 from gallery.filters import OTHERS, FilterSpec, read_token, token
+from gallery.look import Look
 from gallery.missing import missing_spec
 from gallery.opened import Opened, opened_as
 from gallery.pivot import Line, Pivot, likely_axes, line, means, pivot
 from gallery.reading import command, reading
-from gallery.selection import parameters_of
+from gallery.selection import Selected, parameters_of
 from gallery.tiles import tiles_at
 from gallery.view import YARDSTICK_SORTS, Value
 from gallery.wording import choice_text, counted, label, plain, shown
@@ -38,11 +39,10 @@ def axes(opened: Opened, go: Open) -> Told | None:
         at = _at_z(opened, spec, go)
         _others(opened, spec, pins, pinned=pinned, go=go)
     _said_of_all(spec, pins, pinned=pinned)
-    return _drawn(*laid_out(opened, at, pins if pinned else {}), spec)
+    return _drawn(opened.look, *laid_out(opened, at, pins if pinned else {}), spec)
 
 
-def _drawn(opened: Opened, pivoted: Pivot, spec: FilterSpec) -> Told | None:
-    look, selected = opened.look, opened.selected
+def _drawn(look: Look, selected: Selected, pivoted: Pivot, spec: FilterSpec) -> Told | None:
     with reading() as connection:
         places = sorted(cell.place for cell in pivoted.cells.values() if cell.place is not None)
         tiles = dict(zip(places, tiles_at(connection, look, selected, places), strict=False))
@@ -73,9 +73,8 @@ def pins_of(opened: Opened, spec: FilterSpec) -> dict[str, Value]:
 
 def likely_others(opened: Opened, spec: FilterSpec, pins: Mapping[str, Value]) -> str:
     """Pinned, unless most cells would be empty by it, as they are where parameters were drawn at random."""
-    ends = _ends(opened, spec)
-    pinned = opened_as(with_pins(opened.spec, pins), opened.moment)
-    filled, left = (pivot(opened.look, ends, selected).filled() for selected in (opened.selected, pinned.selected))
+    ends, pinned = _ends(opened, opened.selected, spec), _selected(opened, with_pins(opened.spec, pins))
+    filled, left = (pivot(opened.look, ends, selected).filled() for selected in (opened.selected, pinned))
     return OTHERS[0] if 2 * left > filled else OTHERS[1]
 
 
@@ -86,20 +85,25 @@ def with_pins(spec: FilterSpec, pins: Mapping[str, Value]) -> FilterSpec:
     return spec
 
 
-def laid_out(opened: Opened, at: FilterSpec, pins: Mapping[str, Value]) -> tuple[Opened, Pivot]:
+def laid_out(opened: Opened, at: FilterSpec, pins: Mapping[str, Value]) -> tuple[Selected, Pivot]:
     """The runs in the cells, and the cells. at: the view at one value of the pager's parameter; what stands along its axes is not pinned.
 
     Cells that only the filters of results leave empty, stars or yardsticks say, are told from those that nothing was run for.
     """
-    here = opened_as(at, opened.moment)
-    pinned = opened_as(with_pins(at, pins), opened.moment) if pins else here
-    bare = replace(pinned.spec.view, states=(), yardsticks=(), flags=(), stars=None, tags=(), text="", collapse=False)
-    known = opened_as(replace(pinned.spec, view=bare), opened.moment)
-    return pinned, pivot(pinned.look, _ends(here, at), pinned.selected, known.selected)
+    cells = with_pins(at, pins)
+    bare = replace(cells.view, states=(), yardsticks=(), flags=(), stars=None, tags=(), text="", collapse=False)
+    known = None if bare == cells.view else _selected(opened, replace(cells, view=bare))
+    selected = _selected(opened, cells)
+    return selected, pivot(opened.look, _ends(opened, _selected(opened, at), at), selected, known)
 
 
-def _ends(opened: Opened, spec: FilterSpec) -> tuple[Line, Line]:
-    return line(opened.look, opened.selected, spec.x), line(opened.look, opened.selected, spec.y)
+def _selected(opened: Opened, spec: FilterSpec) -> Selected:
+    """Of another view of the same sweeps, as of the same moment."""
+    return opened.selected if spec.view == opened.spec.view else opened_as(spec, opened.moment).selected
+
+
+def _ends(opened: Opened, selected: Selected, spec: FilterSpec) -> tuple[Line, Line]:
+    return line(opened.look, selected, spec.x), line(opened.look, selected, spec.y)
 
 
 def _choices(spec: FilterSpec, varying: tuple[str, ...], go: Open) -> None:

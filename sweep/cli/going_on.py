@@ -1,14 +1,12 @@
 """`run` of a sweep by its name: what is recorded goes on, whatever has become of its file and of the pictures that it named."""
 
-import time
 from pathlib import Path
 
 from db import queries, spending
-from db.engine import storage_errors
 from db.store import Store
 from db.workspace import open_workspace
 from sweep.cli.planning import check_address, ensure_networks
-from sweep.cli.running import RunOptions, activate, conclude, settle
+from sweep.cli.running import RunOptions, carry_out
 from sweep.cli.tally import Outlook
 from sweep.cli.wording import count, say
 from sweep.errors import InputError
@@ -46,10 +44,4 @@ def go_on(name: str, options: RunOptions) -> int:
         networks = queries.networks_needed(connection, row.id)
     ensure_networks((network, None) for network in networks)
     say(f"{name}: {count(row.runs - row.settled, 'run')} of {row.runs:,} to go")
-    store = Store(workspace.writer(), workspace.artifacts)
-    with storage_errors(workspace.url):
-        activate(store, name)
-        deadline = None if options.max_hours is None else time.time() + 3600 * options.max_hours
-        spending.set_limits(store.engine, name, deadline, options.max_cost)
-        settle(workspace, store, Outlook(name=name), options)
-    return conclude(workspace, name, options)
+    return carry_out(workspace, Store(workspace.writer(), workspace.artifacts), Outlook(name=name), options)

@@ -74,12 +74,18 @@ def run(path: Path, options: RunOptions) -> int:
     with storage_errors(workspace.url):
         record_inputs(store, (file.picture() for file in prepared.files.values()))
         record_sweep(store, record, made.planned, extend=options.extend)
-        activate(store, made.name)
-        deadline = None if options.max_hours is None else time.time() + 3600 * options.max_hours
-        spending.set_limits(store.engine, made.name, deadline, options.max_cost)
         del prepared
-        settle(workspace, store, Outlook(name=made.name, seconds=made.seconds if made.measured else None), options)
-    return conclude(workspace, made.name, options)
+    return carry_out(workspace, store, Outlook(name=made.name, seconds=made.seconds if made.measured else None), options)
+
+
+def carry_out(workspace: Workspace, store: Store, outlook: Outlook, options: RunOptions) -> int:
+    """Run what is left of a recorded sweep, within the limits of this time. Returns the exit code."""
+    with storage_errors(workspace.url):
+        activate(store, outlook.name)
+        deadline = None if options.max_hours is None else time.time() + 3600 * options.max_hours
+        spending.set_limits(store.engine, outlook.name, deadline, options.max_cost)
+        settle(workspace, store, outlook, options)
+    return conclude(workspace, outlook.name, options)
 
 
 def activate(store: Store, name: str) -> None:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from command_line import typed_here
 from factories import made_up_workspace, picture_bytes
-
-from sweep.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,11 +59,8 @@ def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     """`stylesweep ...` within this process: the same code from `main` on, a second faster."""
 
     def run(*arguments: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["stylesweep", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        captured = capsys.readouterr()
-        return Said(code=int(caught.value.code or 0), out=captured.out, err=captured.err)
+        code, out, err = typed_here(monkeypatch, capsys, arguments)
+        return Said(code=code, out=out, err=err)
 
     return run
 

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import typed_here
 from factories import made_up_workspace
-
-from sweep.cli.main import main
 
 Typed = Callable[..., tuple[int, str, str]]
 
@@ -21,14 +20,7 @@ Typed = Callable[..., tuple[int, str, str]]
 def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
     """`stylesweep ...` within this process: exit code, standard output, standard error."""
 
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["stylesweep", *map(str, words)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        said = capsys.readouterr()
-        return int(caught.value.code or 0), said.out, said.err
-
-    return run
+    return lambda *words: typed_here(monkeypatch, capsys, words)
 
 
 @pytest.fixture

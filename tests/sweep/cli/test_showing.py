@@ -13,11 +13,11 @@ from fcntl import ioctl
 from pathlib import Path
 
 import pytest
+from command_line import typed_here
 from factories import made_up_workspace
 from sqlalchemy import update
 
 from db.models import Combination
-from sweep.cli.main import main
 
 Typed = Callable[..., tuple[int, str, str]]
 COLUMNS = 80
@@ -28,14 +28,7 @@ def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     """`stylesweep ...` within this process: exit code, standard output, standard error."""
     monkeypatch.delenv("STYLESWEEP_WORKSPACE", raising=False)
 
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["stylesweep", *map(str, words)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        said = capsys.readouterr()
-        return int(caught.value.code or 0), said.out, said.err
-
-    return run
+    return lambda *words: typed_here(monkeypatch, capsys, words)
 
 
 def on_a_terminal(*words: object, columns: int) -> str:
