@@ -118,8 +118,9 @@ def again(run: RunView) -> None:
     with st.expander("As a sweep of its own (YAML)"):
         st.caption("Save it in the workspace's folder; the input pictures are there.")
         text = recipe_yaml(run)
-        st.code(text, language="yaml")
+        # Above the text: what stands below it moves when Streamlit's highlighter arrives, away from under a click that has begun.
         save(text, name=f"rerun-{result.run_key[3:11]}.yaml", key="save-yaml")
+        st.code(text, language="yaml")
     if result.state == "done" and result.image:
         url = f"{original_url(result.image, result.image_format)}?dl=1&name={result.run_key}"
         st.link_button("Download the picture", url, icon=":material/download:")

@@ -153,9 +153,16 @@ def test_the_file_that_makes_it_again_is_saved_by_the_browser(browser: Browser, 
     with opened(browser, f"{gallery}/run?id={result.run_key}&sweep=demo") as page:
         ready(page)
         page.get_by_text("As a sweep of its own").click()
+        link = page.get_by_role("link", name=re.compile("Save as rerun-"))
         with page.expect_download() as download:
-            page.get_by_role("link", name=re.compile("Save as rerun-")).click()
+            link.click()
         download.value.save_as(tmp_path / "again.yaml")
+        box, text = link.bounding_box(), page.get_by_text("method:").bounding_box()
+        assert box is not None
+        assert text is not None
+        assert box["y"] + box["height"] <= text["y"], (
+            "the text grows when its colours come, and would move what is below it from under a click"
+        )
         assert download.value.suggested_filename == f"rerun-{result.run_key[3:11]}.yaml"
     assert (tmp_path / "again.yaml").read_text().startswith("name: rerun-")
 
