@@ -46,8 +46,10 @@ def sweeps(connection: Connection) -> MergedSweeps:
         ids.append(sweep_id)
     combinations = connection.execute(select(func.count()).where(Combination.id > before)).scalar_one()
     _claim(connection, before)
-    paused = [held for sweep_id in ids if (held := _pause(connection, sweep_id, new=sweep_id in fresh))]
-    for sweep_id in ids:
+    before_paused = connection.execute(select(Sweep.id).where(Sweep.state == "paused", Sweep.reason == REASON)).scalars()
+    looked_at = dict.fromkeys([*ids, *before_paused])  # what one of these waited for may have come with a sweep of another name
+    paused = [held for sweep_id in looked_at if (held := _pause(connection, sweep_id, new=sweep_id in fresh))]
+    for sweep_id in looked_at:
         refresh_wanted(connection, sweep_id)
     return MergedSweeps(added=added, combinations=combinations, renamed=tuple(renamed), paused=tuple(paused))
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from crash.checker import half_written
 from factories import GATYS, curve, finished_event, input_picture, made_up_workspace, picture_bytes, plan_of, snapshot_event
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from old_schemas import as_before_schema_0006
 from sqlalchemy import text
@@ -171,9 +171,12 @@ def merged(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
         if new:
             states[here] = "active"
     open_runs = {key for key, run in runs.items() if run["state"] in ("queued", "running")}
-    for name in sweeps.keys() - ours["sweeps"].keys():
-        if open_runs & set(sweeps[name].values()):
+    for name, keys in sweeps.items():
+        waits = bool(open_runs & set(keys.values()))
+        if name not in ours["sweeps"] and waits:
             states[name] = "paused"
+        elif states[name] == "paused" and not waits:  # no plan pauses one, so it was a merge
+            states[name] = "active"
     said = {key: max(words, key=newest) for key, words in both(ours["said"], theirs["said"]).items()}
     tags = {key: max(words, key=lambda word: (word[1], word[0])) for key, words in both(ours["tags"], theirs["tags"]).items()}
     return {"runs": runs, "sweeps": sweeps, "states": states, "said": said, "tags": tags}
@@ -210,7 +213,9 @@ def newest(word: tuple[Any, float]) -> tuple[Any, ...]:
 # ---- the tests
 
 # Without shrinking: an example takes a tenth of a second, and plans are small from the beginning.
-A_WHILE = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.reuse, Phase.generate])
+A_WHILE = settings(
+    max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.reuse, Phase.generate]
+)
 
 
 @pytest.fixture(scope="module")
@@ -235,6 +240,8 @@ def sound(workspace: Workspace) -> None:
 
 @A_WHILE
 @given(one=plans(), others=st.lists(plans(), min_size=1, max_size=2))
+@example(one=Plan({2: "done"}, {"b": [2]}), others=[Plan({7: "lost"}, {"b": [7]}), Plan({3: "done", 7: "diverged"}, {"b": [3, 7]})])
+@example(one=Plan({2: "done"}, {"b": [2]}), others=[Plan({7: "lost"}, {"b": [7]}), Plan({7: "done"}, {"a": [7]})])
 def test_a_merge_is_that_of_plain_dicts_and_a_second_one_changes_nothing(
     empty: Path, one: Plan, others: list[Plan], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
