@@ -38,10 +38,11 @@ test: setup lint
 	$(STYLESWEEP) weights fetch vgg16-hed
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m "not soak"
 
-# Minutes each: what is measured over many runs, and what needs longer to be seen.
+# Minutes each: what is measured over many runs, and what needs longer to be seen; and the rules again on examples that are drawn anew.
 soak: setup
 	$(STYLESWEEP) weights fetch vgg16-hed
 	$(BIN)/python -m pytest -m soak
+	STYLESWEEP_EXAMPLES=drawn $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $$(grep --recursive --files-with-matches --include='test_*.py' hypothesis tests)
 
 lint: setup
 	$(BIN)/ruff check .

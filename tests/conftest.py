@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 MEMORY = Path("/dev/shm")
 ROOM = 2 * 2**30
@@ -23,6 +24,10 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
+# The same examples each time, so that a failure is of the change at hand; `make soak` draws others. No deadline: machines are busy.
+settings.register_profile("fixed", derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("drawn", deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("STYLESWEEP_EXAMPLES", "fixed"))
 os.environ.setdefault("RAY_worker_niceness", "0")
 """Else Ray's workers, which step back behind other programs, stand still while other tests run."""
 CHAINS = ("mark.ray", "mark.cluster")
