@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 
+from db.models import FAILED
 from db.sweeps import PlannedCombination
 from sweep.combination import Combination, LayerSet
 from sweep.errors import InputError
@@ -25,7 +26,8 @@ GPU_RATE = 8e12
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """runs: distinct runs of the sweep; reused: those that are done already; to_run: the rest.
+    """runs: distinct runs of the sweep; reused: those that are done already; failed: those that failed in this sweep, which only a
+    retry runs again; to_run: the rest.
 
     work: all steps are counted, also where a `stop` may end a run early. bytes: with snapshots, thumbnails and rows.
     memory: bytes that the largest run still to do takes beside Python and torch; 0 if nothing is to do. worker_memory: bytes that
@@ -56,6 +58,7 @@ class Plan:
     price: float | None
     worker_memory: int | None
     slots_up: int | None = None
+    failed: int = 0
 
 
 def make_plan(
@@ -65,34 +68,18 @@ def make_plan(
     states_of: Callable[[list[str]], Mapping[str, str]],
     speed: Speed,
 ) -> Plan:
-    """Expand a sweep. sizes: (height, width) of each picture by its hash. states_of: run_key -> state, for known runs.
+    """Expand a sweep. sizes: (height, width) of each picture by its hash. states_of: run_key -> state, for known runs; of what failed it
+    is to tell only what failed in this very sweep, as what failed in another is queued by this one.
 
     Combinations of equal key (one picture under two names, a value written twice) count once.
 
     Raises:
         InputError: a photograph would be too narrow at its size for the layers that are asked for.
     """
-    planned: dict[str, PlannedCombination] = {}
-    cost_of: dict[str, _Cost] = {}
-    keys = Keys()
-    costs = _Costs(sizes, spec.snapshots, speed)
-    for one in named:
-        combination = one.combination
-        key, run = keys.of(combination)
-        if key in planned:
-            continue
-        if run not in cost_of:
-            cost_of[run] = costs.of(combination)
-            if cost_of[run].too_small:
-                raise InputError(
-                    f"{one.content} would be {cost_of[run].too_small}. "
-                    "Give a larger size, size_by: area or shallower layers, or leave the photograph out."
-                )
-        planned[key] = PlannedCombination(
-            combination=combination, content_name=one.content.name, style_name=one.style_name, work=cost_of[run].work, key=key, run=run
-        )
+    planned, cost_of = _planned(named, _Costs(sizes, spec.snapshots, speed))
     states = states_of(list(cost_of))
-    left = [one for key, one in cost_of.items() if states.get(key) not in ("done", "diverged")]
+    failed = sum(states.get(key) in FAILED for key in cost_of)
+    left = [one for key, one in cost_of.items() if states.get(key) not in ("done", "diverged", *FAILED)]
     worker_seconds = sum(one.seconds for one in left)
     hours = worker_seconds / 3600
     basis = next((basis for basis in BASES if any(one.basis == basis for one in left)), "guess")
@@ -101,7 +88,8 @@ def make_plan(
         planned=tuple(planned.values()),
         combinations=len(planned),
         runs=len(cost_of),
-        reused=len(cost_of) - len(left),
+        reused=len(cost_of) - len(left) - failed,
+        failed=failed,
         to_run=len(left),
         work=sum(one.work for one in left),
         seconds=makespan((one.seconds for one in left), speed.slots),
@@ -118,6 +106,29 @@ def make_plan(
         worker_memory=max((one.worker_memory for one in left if one.worker_memory is not None), default=None),
         slots_up=speed.slots_up,
     )
+
+
+def _planned(named: Iterable[NamedCombination], costs: "_Costs") -> "tuple[dict[str, PlannedCombination], dict[str, _Cost]]":
+    """The combinations by their keys, and what each of their runs costs, by its key."""
+    planned: dict[str, PlannedCombination] = {}
+    cost_of: dict[str, _Cost] = {}
+    keys = Keys()
+    for one in named:
+        combination = one.combination
+        key, run = keys.of(combination)
+        if key in planned:
+            continue
+        if run not in cost_of:
+            cost_of[run] = costs.of(combination)
+            if cost_of[run].too_small:
+                raise InputError(
+                    f"{one.content} would be {cost_of[run].too_small}. "
+                    "Give a larger size, size_by: area or shallower layers, or leave the photograph out."
+                )
+        planned[key] = PlannedCombination(
+            combination=combination, content_name=one.content.name, style_name=one.style_name, work=cost_of[run].work, key=key, run=run
+        )
+    return planned, cost_of
 
 
 BASES = ("guess", "runs", "calibration")

@@ -11,7 +11,7 @@ from db import calibration, queries
 from db.workspace import Workspace, open_workspace
 from sweep.amounts import amount_of_bytes, amount_of_time
 from sweep.cli.outline import outline
-from sweep.cli.wording import count, say
+from sweep.cli.wording import command, count, say
 from sweep.combination import Settings
 from sweep.errors import InputError
 from sweep.inputs import InputFile, inspect_inputs
@@ -122,7 +122,7 @@ def plan_in(prepared: Prepared, workspace: Workspace | None, there: There | None
     with workspace.reader().connect() as connection:
         rate = queries.measured_rate(connection, spec.axes["network"].values[0], spec.axes["dtype"].values[0])
         speed = _speed(prepared, calibration.measured(connection), rate, there)
-        return make_plan(spec, named, sizes, lambda keys: queries.states_of(connection, keys), speed)
+        return make_plan(spec, named, sizes, lambda keys: queries.states_for(connection, spec.name, keys), speed)
 
 
 def _speed(prepared: Prepared, rows: Sequence[Measured], rate: float | None, there: There | None) -> Speed:
@@ -173,11 +173,11 @@ def plan(path: Path, folder: Path, *, as_json: bool, address: str = "local") -> 
         numbers = {key: value for key, value in vars(made).items() if key not in ("planned", "name")}
         print(json.dumps({"sweep": made.name, **numbers}))
         return
-    print(describe(made, prepared.spec))
+    print(describe(made, prepared.spec, command(folder, "retry", made.name)))
 
 
-def describe(made: Plan, spec: SweepSpec) -> str:
-    """A plan in words."""
+def describe(made: Plan, spec: SweepSpec, retry: str) -> str:
+    """A plan in words. retry: the command that queues what failed."""
     need = "needs" if made.combinations == 1 else "need"
     lines = [f"{made.name}: {count(made.combinations, 'combination')} {need} {count(made.runs, 'run')}"]
     lines.append(f"  {spec.space.method:<9} {outline(spec.space)}")
@@ -187,6 +187,8 @@ def describe(made: Plan, spec: SweepSpec) -> str:
         lines.append(f"  shared    {who} no run apart: equal beta/alpha, or a difference that changes no picture (a seed without noise)")
     if made.reused:
         lines.append(f"  reused    {made.reused} are done already in this workspace")
+    if made.failed:
+        lines.append(f"  failed    {made.failed} here before: `{retry}` queues them again")
     lines.append(f"  to run    {made.to_run}")
     if made.to_run:
         lines += _costs(made, spec)

@@ -58,7 +58,7 @@ def run(path: Path, options: RunOptions) -> int:
     with _interruptible(), suppress(SurroundingsError):  # a cluster that does not answer is whoever drives to say; the sweep is recorded
         there = look_there(options.address, prepared.spec)
     made = plan_in(prepared, workspace, there)
-    say(describe(made, prepared.spec))
+    say(describe(made, prepared.spec, command(options.workspace, "retry", made.name)))
     if not options.yes:
         _ask(made)
     store = Store(workspace.writer(), workspace.artifacts)

@@ -45,7 +45,8 @@ def named_of(spec: SweepSpec) -> tuple[list[NamedCombination], dict[str, tuple[i
 
 def plan_of(spec: SweepSpec, states: dict[str, str] | None = None, speed: Speed = SPEED) -> Plan:
     named, sizes = named_of(spec)
-    return make_plan(spec, named, sizes, lambda keys: {key: (states or {})[key] for key in keys if key in (states or {})}, speed)
+    states = states or {}
+    return make_plan(spec, named, sizes, lambda keys: {key: states[key] for key in keys if key in states}, speed)
 
 
 def test_a_grid_of_five_by_five_weights_on_equal_logarithmic_steps_needs_nine_runs(folder: Path) -> None:
@@ -83,11 +84,25 @@ def test_a_photograph_that_would_be_too_narrow_for_the_layers_is_refused_before_
     )
 
 
-def test_what_is_done_or_diverged_is_reused_and_what_failed_is_not(folder: Path) -> None:
+def test_what_is_done_or_diverged_is_reused_and_what_failed_waits_for_a_retry(folder: Path) -> None:
     spec = spec_of(folder, "{beta: [1, 2, 3, 4, 5]}")
     keys = [run_key(item.combination.run_settings()) for item in plan_of(spec).planned]
     made = plan_of(spec, dict(zip(keys, ["done", "diverged", "failed", "quarantined", "running"], strict=True)))
-    assert (made.runs, made.reused, made.to_run) == (5, 2, 3)
+    assert (made.runs, made.reused, made.failed, made.to_run) == (5, 2, 2, 1)
+    assert made.work == pytest.approx(plan_of(spec).work / 5)
+    words = planning.describe(made, spec, "stylesweep retry it").splitlines()
+    assert "  failed    2 here before: `stylesweep retry it` queues them again" in words
+
+
+def test_what_failed_in_another_sweep_is_to_run_in_this_one(tmp_path: Path) -> None:
+    workspace = made_up_workspace(tmp_path / "w", unfinished=3, failed=2)
+    with workspace.reader().connect() as connection:
+        results = queries.results(connection)
+        states = {result.run_key: result.state for result in results}
+        failed = {key for key, state in states.items() if state == "failed"}
+        assert len(failed) == 2
+        assert queries.states_for(connection, results[0].sweep, list(states)) == states
+        assert queries.states_for(connection, "another", list(states)).keys() == states.keys() - failed
 
 
 def test_runs_of_another_sweep_of_the_workspace_are_reused(tmp_path: Path) -> None:
@@ -144,7 +159,7 @@ def test_a_plan_says_when_the_machine_s_memory_is_too_small_for_so_many_at_once(
     needs = 2 * (made.memory + planning.WORKER_BYTES)
     for has, warned in ((needs + 4096, False), (needs - 4096, True)):
         monkeypatch.setattr("os.sysconf", lambda name, has=has: 4096 if name == "SC_PAGE_SIZE" else has // 4096)
-        line = next(line for line in planning.describe(made, spec).splitlines() if line.startswith("  memory"))
+        line = next(line for line in planning.describe(made, spec, "retry").splitlines() if line.startswith("  memory"))
         assert ("2 workers at once need" in line and "raise resources.cpus" in line) is warned
 
 
