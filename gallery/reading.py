@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +14,8 @@ from db.engine import head_revision, open_engine, schema_revision, storage_error
 from db.workspace import Workspace, open_workspace, sqlite_url
 from gallery.wording import plain
 from sweep.errors import InputError, StylesweepError, WorkspaceBusy
+from sweep.typed import DEFAULT_WORKSPACE, WORKSPACE_VARIABLE, typed
 
-WORKSPACE_VARIABLE = "STYLESWEEP_WORKSPACE"
-DEFAULT_WORKSPACE = "stylesweep-workspace"
 PATIENCE_MS = 3000
 """How long a page waits for a locked database before it says so; a driver's transactions take milliseconds."""
 
@@ -32,10 +30,8 @@ def workspace_folder() -> Path:
 
 
 def command(*words: str) -> str:
-    """A command to copy, naming the workspace unless it is the one that would be taken where the gallery was started."""
-    elsewhere = workspace_folder() != Path(DEFAULT_WORKSPACE).absolute()
-    place = ["--workspace", str(workspace_folder())] if elsewhere else []
-    return shlex.join(["stylesweep", *words, *place])
+    """A command to copy, naming the workspace unless it is the default where the gallery was started; the variable is the launcher's."""
+    return typed(words, workspace_folder(), DEFAULT_WORKSPACE)
 
 
 @st.cache_resource(ttl=60, max_entries=4)

@@ -16,10 +16,10 @@ from starlette.middleware import Middleware
 from gallery.export_route import export_routes
 from gallery.guard import Access, Guard
 from gallery.preview_route import preview_routes
-from gallery.reading import WORKSPACE_VARIABLE
 from gallery.review_route import review_routes
 from gallery.routes import picture_routes
 from sweep.errors import SurroundingsError
+from sweep.typed import WORKSPACE_VARIABLE
 
 _HERE = Path(__file__).parent
 

@@ -95,6 +95,7 @@ MAY_KNOW = {
     "sweep.in_flight": {"db", "sweep.places", "sweep.events"},
     "sweep.failures": {"sweep.events"},
     "sweep.amounts": set(),
+    "sweep.typed": set(),
     "sweep.standing": {"db", "sweep.amounts", "sweep.combination", "sweep.transfer"},
     "sweep.backend": {"db", "sweep.in_flight", "sweep.places", "sweep.request", "sweep.events"},
     "sweep.driver": {
@@ -153,6 +154,7 @@ MAY_KNOW = {
         "sweep.transfer.signatures",
         "sweep.transfer.yardstick_names",
         "sweep.amounts",
+        "sweep.typed",
         "sweep.failures",
         "sweep.standing",
         "sweep.errors",

@@ -1,11 +1,10 @@
 """The values and names of strangers as a terminal may show them, and messages to the user."""
 
 import os
-import shlex
 import sys
 from pathlib import Path
 
-from sweep.cli.options import DEFAULT_WORKSPACE, WORKSPACE_VARIABLE
+from sweep.typed import DEFAULT_WORKSPACE, WORKSPACE_VARIABLE, typed
 
 
 def printable(text: str) -> str:
@@ -32,6 +31,4 @@ def count(number: int, noun: str) -> str:
 
 def command(folder: Path, *words: str) -> str:
     """A command of ours to copy, as a shell takes it; it names the workspace unless that is the one which would be taken here."""
-    taken = Path(os.environ.get(WORKSPACE_VARIABLE) or DEFAULT_WORKSPACE)
-    place = [] if folder.absolute() == taken.absolute() else ["--workspace", str(folder)]
-    return shlex.join(["stylesweep", *words, *place])
+    return typed(words, folder, Path(os.environ.get(WORKSPACE_VARIABLE) or DEFAULT_WORKSPACE))
