@@ -7,6 +7,9 @@ STYLESWEEP := $(BIN)/stylesweep
 # A torch that is installed in $(VENV) already (the CPU-only build, say) is left alone, if it is of the pinned version.
 CONSTRAINTS := constraints.txt
 
+# Tests and demo start hundreds of processes of ours: each would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup demo gallery test soak lint docs-pictures clean
 
 help:
@@ -36,7 +39,7 @@ gallery: setup
 
 test: setup lint
 	$(STYLESWEEP) weights fetch vgg16-hed
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m "not soak"
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder -m "not soak"
 
 # Minutes each: what is measured over many runs, and what needs longer to be seen; and the rules again on examples that are drawn anew.
 soak: setup
