@@ -95,7 +95,6 @@ def test_an_address_of_a_wrong_kind_is_refused_before_anything_is_recorded(
     assert "host:port" in message
 
 
-@pytest.mark.ray
 @pytest.mark.usefixtures("cached")
 def test_a_ray_that_does_not_answer_ends_with_4_within_seconds_and_loses_nothing(
     process: Callable, told: Callable, spec: Callable, workspace: Path, here: Callable
