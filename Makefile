@@ -39,7 +39,7 @@ gallery: setup
 
 test: setup lint
 	$(STYLESWEEP) weights fetch vgg16-hed
-	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder -m "not soak"
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m "not soak"
 
 # Minutes each: what is measured over many runs, and what needs longer to be seen; and the rules again on examples that are drawn anew.
 soak: setup

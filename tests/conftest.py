@@ -46,16 +46,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: (*CHAINS, "").index(chain(item.path)))
 
 
-STEP_BACK = 3
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """The chains are the longest way through `make test`, and wait most: a process that has none, or no more, steps back behind them."""
-    if "PYTEST_XDIST_WORKER" in os.environ and not chain(item.path) and os.nice(0) < STEP_BACK:
-        os.nice(STEP_BACK)
-
-
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """For several processes (`make test`): the tests of a file stay together, and those of a chain.

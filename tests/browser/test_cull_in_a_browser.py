@@ -253,7 +253,7 @@ def test_one_to_one_shows_pixels_and_is_panned(browser: Browser, gallery: str) -
         ready(page)
         image = page.locator(".stage img").first
         box = image.bounding_box()
-        natural = image.evaluate("one => [one.naturalWidth, one.naturalHeight]")
+        natural = image.evaluate("async (one) => { await one.decode(); return [one.naturalWidth, one.naturalHeight] }")
         assert box is not None and box["width"] != natural[0]
         page.keyboard.press("z")
         expect(image).to_have_css("width", f"{natural[0]}px")
