@@ -3,7 +3,7 @@
 // Tells Python: trigger "ask" {kind: "open", id} or {kind: "grid"}. Reviews go to the server by themselves (reviews.js).
 // A key shows the next picture at once, from what is known of the runs around; the rest of the page follows when the keys rest.
 
-const VIEW = { rest: 220, longest: 900, patience: 3000, ahead: [1, 2, -1] }
+const VIEW = { rest: 220, longest: 900, patience: 3000, handover: 1500, ahead: [1, 2, -1] }
 const VIEW_KEYS = "\u2190 \u2192 previous and next, Z 1:1, P pick, X reject, U unflag, 0 to 5 stars, T tag, N note, Ctrl Z undo, G back to the grid, Esc back to the result"
 
 class Viewer {
@@ -29,6 +29,19 @@ class Viewer {
     document.removeEventListener("keydown", this.onkey, true)
     this.unlisten()
     clearTimeout(this.timer)
+    this.left = Date.now()
+  }
+
+  // Streamlit on a busy machine may put a new element in the place of the one that keys have gone on from: they count on.
+  takeOver(data) {
+    const before = window.stylesweepViewer
+    window.stylesweepViewer = this
+    if (!before || before === this || before.goal === null || before.data.grid !== data.grid) return
+    if (before.left && Date.now() - before.left > VIEW.handover) return
+    this.goal = before.goal
+    this.asked = before.asked
+    this.patience = before.patience
+    before.goal = null
   }
 
   build() {
@@ -61,6 +74,7 @@ class Viewer {
 
   draw(component) {
     const { data, setTriggerValue } = component
+    if (!this.data) this.takeOver(data)
     if (this.data && this.data.id !== data.id && this.goal === null) this.other = null
     this.data = data
     this.ask = (words) => setTriggerValue("ask", words)
