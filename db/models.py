@@ -31,7 +31,7 @@ __all__ = [
 
 RUN_STATES = ("queued", "running", "done", "diverged", "failed", "quarantined", "cancelled")
 SETTLED = ("done", "diverged", "failed", "quarantined", "cancelled")
-FAILED = ("failed", "quarantined")
+GIVEN_UP = ("failed", "quarantined")
 ATTEMPT_STATES = ("running", "done", "diverged", "failed", "crashed", "oom", "lost", "cancelled")
 SWEEP_STATES = ("active", "paused", "cancelled")
 

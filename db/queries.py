@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select
 from sqlalchemy.orm import aliased
 
 from db.drivers import DriverRow, live_driver
-from db.models import FAILED, RUN_STATES, SETTLED, Attempt, Checkpoint, Combination, Image, LossPoint, Preview, Run, Snapshot, Sweep
+from db.models import GIVEN_UP, RUN_STATES, SETTLED, Attempt, Checkpoint, Combination, Image, LossPoint, Preview, Run, Snapshot, Sweep
 from sweep import combination as words
 from sweep.errors import InputError
 from sweep.transfer.yardstick_names import ALL_NAMES
@@ -268,8 +268,8 @@ def states_of(connection: Connection, run_keys: Sequence[str]) -> dict[str, str]
 def states_for(connection: Connection, sweep: str, run_keys: Sequence[str]) -> dict[str, str]:
     """run_key -> state, as planning a sweep wants it: what failed in another sweep is left out, as this one queues it again."""
     held = select(Run.run_key).join(Combination, Combination.run_id == Run.id).join(Sweep, Sweep.id == Combination.sweep_id)
-    failed_here = set(connection.execute(held.where(Sweep.name == sweep, Run.state.in_(FAILED))).scalars())
-    return {key: state for key, state in states_of(connection, run_keys).items() if state not in FAILED or key in failed_here}
+    failed_here = set(connection.execute(held.where(Sweep.name == sweep, Run.state.in_(GIVEN_UP))).scalars())
+    return {key: state for key, state in states_of(connection, run_keys).items() if state not in GIVEN_UP or key in failed_here}
 
 
 def measured_rate(connection: Connection, network: str | None = None, dtype: str | None = None) -> float | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from db.models import Combination, Run, Sweep
+from db.models import GIVEN_UP, Combination, Run, Sweep
 from db.rows import insert_images, queue_settled
 from db.steering import refresh_wanted
 from db.store import Store
@@ -159,7 +159,7 @@ def _ensure_runs(connection: Connection, items: Sequence[PlannedCombination]) ->
     return {row.run_key: row.id for row in (*known, *made)}
 
 
-_ENDED = ("failed", "quarantined", "cancelled")
+_ENDED = (*GIVEN_UP, "cancelled")
 
 
 _SETTINGS = tuple(field.name for field in fields(words.Settings) if field.name != "network_hash")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 
-from db.models import FAILED
+from db.models import GIVEN_UP
 from db.sweeps import PlannedCombination
 from sweep.combination import Combination, LayerSet
 from sweep.errors import InputError
@@ -78,8 +78,8 @@ def make_plan(
     """
     planned, cost_of = _planned(named, _Costs(sizes, spec.snapshots, speed))
     states = states_of(list(cost_of))
-    failed = sum(states.get(key) in FAILED for key in cost_of)
-    left = [one for key, one in cost_of.items() if states.get(key) not in ("done", "diverged", *FAILED)]
+    failed = sum(states.get(key) in GIVEN_UP for key in cost_of)
+    left = [one for key, one in cost_of.items() if states.get(key) not in ("done", "diverged", *GIVEN_UP)]
     worker_seconds = sum(one.seconds for one in left)
     hours = worker_seconds / 3600
     basis = next((basis for basis in BASES if any(one.basis == basis for one in left)), "guess")
