@@ -15,6 +15,7 @@ from starlette.middleware import Middleware
 
 from gallery.export_route import export_routes
 from gallery.guard import Access, Guard
+from gallery.late import skip_what_is_gone
 from gallery.preview_route import preview_routes
 from gallery.review_route import review_routes
 from gallery.routes import picture_routes
@@ -39,6 +40,7 @@ def serve(workspace_folder: Path, port: int = 8501, access: Access | None = None
 
 def application(folder: Path, port: int, access: Access) -> st.App:
     """The ASGI application: Streamlit's own routes, and ours for pictures, exports and reviews, all behind the guard."""
+    skip_what_is_gone()
     guard = Middleware(Guard, access=access)
     ours = (picture_routes(folder), preview_routes(folder), export_routes(folder), review_routes(folder, access.hosts))
     routes = [route for some in ours for route in some]

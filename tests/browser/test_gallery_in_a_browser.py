@@ -48,6 +48,41 @@ def test_from_the_sweeps_to_a_run_and_on(browser: Browser, gallery: str) -> None
         assert tiles(page) == first
 
 
+REPEATS_WHEN_ARMED = """
+(() => {
+  const send = WebSocket.prototype.send
+  const here = location.href
+  let last = null
+  Object.assign(window, { sent: 0, armed: false })
+  WebSocket.prototype.send = function (data) {
+    send.call(this, data)
+    window.sent += 1
+    if (!window.armed) return (last = data)
+    window.armed = false
+    this.addEventListener("message", () => location.href === here && send.call(this, last))
+  }
+})()
+"""
+"""Once armed, what was sent last is sent again with every word from the server, up to that of another page."""
+
+
+def test_a_page_that_refreshes_itself_in_the_moment_it_is_left_does_not_clear_the_next(browser: Browser, gallery: str) -> None:
+    with opened(browser, gallery) as page:
+        page.add_init_script(REPEATS_WHEN_ARMED)
+        page.reload()
+        page.locator(".card", has_text="demo").wait_for()
+        page.wait_for_timeout(500)
+        page.wait_for_function("known => window.sent > known", arg=page.evaluate("window.sent"))  # it has refreshed itself once
+        page.evaluate("window.armed = true")
+        page.locator(".card", has_text="demo").click()
+        page.wait_for_url(re.compile(r"/gallery\?sweep=demo$"))
+        first = tiles(page)
+        seen = page.evaluate("window.sent")
+        page.wait_for_function("seen => window.sent > seen", arg=seen)  # and the gallery has, once
+        page.wait_for_timeout(500)
+        assert tiles(page) == first
+
+
 def test_a_filter_by_click_is_in_the_url_and_a_pasted_url_gives_the_same_grid(browser: Browser, gallery: str) -> None:
     with opened(browser, f"{gallery}/gallery?sweep=wide&sort=style_gained&p=2") as page:
         before = tiles(page)
