@@ -26,6 +26,11 @@ def picture(seed: str) -> bytes:
     return random.Random(seed).randbytes(PICTURE_BYTES)
 
 
+def thumbnail(seed: str) -> bytes:
+    """And of its thumbnail's."""
+    return random.Random(seed).randbytes(THUMBNAIL_BYTES)
+
+
 def curve() -> list[tuple[int, int, float, float, float]]:
     """A loss curve as plain rows: step, size, content, style and tv loss."""
     return [(step, 256, 0.3 * step / POINTS, 1.0 / (step + 1), 0.01) for step in range(POINTS)]
@@ -56,10 +61,10 @@ class Fake:
             now = min(POINTS, int(POINTS * (time.monotonic() - began) / self.seconds))
             yield Progress(points=tuple(points[told:now]), **this)
             told = max(told, now)
-        yield Progress(points=tuple(points[told:]), **this)
+        yield Progress(points=tuple(points[told:]), last=True, **this)
         file = PictureFile(
             data=picture(f"{request.run_key} {request.attempt}"), format="png", width=256, height=192, mean_colour="#667788",
-            thumbnail=random.Random(request.run_key).randbytes(THUMBNAIL_BYTES),
+            thumbnail=thumbnail(request.run_key),
         )  # fmt: skip
         spent = time.monotonic() - began
         yield Finished(

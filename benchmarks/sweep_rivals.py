@@ -2,10 +2,10 @@
 
     python benchmarks/sweep_rivals.py bare|tune|tune-lean ADDRESS FOLDER RUNS SLOTS
 
-bare: a window of plain Ray tasks, as one would write it in a page: the file of the picture durably (temporary file, fsync, rename, fsync
-of the folder), then run and curve in one SQLite transaction with the pragmas that stylesweep has.
+bare: a window of plain Ray tasks, as one would write it in a page: the files of the picture and of its thumbnail durably (temporary
+file, fsync, rename, fsync of the folder), then run and curve in one SQLite transaction with the pragmas that stylesweep has.
 tune: Ray Tune as it comes; tune-lean: actors used again, no loggers, no progress, no output. In both a trial reports once, its curve as
-a list, its picture as the checkpoint that Tune keeps: reporting each of the 200 points by itself would cost Tune far more.
+a list, its two files as the checkpoint that Tune keeps: reporting each of the 200 points by itself would cost Tune far more.
 A JSON line with the costs is printed.
 """
 
@@ -18,17 +18,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sweep_fakes import curve, picture
+from sweep_fakes import curve, picture, thumbnail
 
 TABLES = """
-CREATE TABLE run (id INTEGER PRIMARY KEY, seed TEXT UNIQUE, picture TEXT, bytes INTEGER, started REAL, finished REAL);
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY, seed TEXT UNIQUE, picture TEXT, thumbnail TEXT, bytes INTEGER, started REAL, finished REAL
+);
 CREATE TABLE loss (run INTEGER, step INTEGER, size INTEGER, content REAL, style REAL, tv REAL, PRIMARY KEY (run, step)) WITHOUT ROWID;
 """
 
 
-def outcome(seed: str) -> tuple[bytes, list[tuple[int, int, float, float, float]]]:
+def outcome(seed: str) -> tuple[bytes, bytes, list[tuple[int, int, float, float, float]]]:
     """What a fake run gives."""
-    return picture(seed), curve()
+    return picture(seed), thumbnail(seed), curve()
 
 
 class Recorder:
@@ -41,23 +43,29 @@ class Recorder:
         self.database.execute("PRAGMA synchronous=FULL")
         self.database.executescript(TABLES)
 
-    def record(self, seed: str, began: float, data: bytes, points: list[tuple[int, int, float, float, float]]) -> None:
-        """File first, rows second."""
+    def record(self, seed: str, began: float, files: tuple[bytes, bytes], points: list[tuple[int, int, float, float, float]]) -> None:
+        """Files first, rows second."""
+        names = [self.put(data, suffix) for data, suffix in zip(files, ("png", "webp"), strict=True)]
+        self.database.execute("BEGIN IMMEDIATE")
+        values = (seed, *names, len(files[0]), began, time.time())
+        insert = "INSERT INTO run (seed, picture, thumbnail, bytes, started, finished) VALUES (?, ?, ?, ?, ?, ?)"
+        run = self.database.execute(insert, values).lastrowid
+        self.database.executemany("INSERT INTO loss VALUES (?, ?, ?, ?, ?, ?)", [(run, *point) for point in points])
+        self.database.execute("COMMIT")
+
+    def put(self, data: bytes, suffix: str) -> str:
+        """Write a file durably, named by its SHA-256."""
         name = hashlib.sha256(data).hexdigest()
         partial = self.folder / f"{name}.partial"
         with partial.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(self.folder / f"{name}.png")
+        partial.replace(self.folder / f"{name}.{suffix}")
         descriptor = os.open(self.folder, os.O_RDONLY)
         os.fsync(descriptor)
         os.close(descriptor)
-        self.database.execute("BEGIN IMMEDIATE")
-        values = (seed, name, len(data), began, time.time())
-        run = self.database.execute("INSERT INTO run (seed, picture, bytes, started, finished) VALUES (?, ?, ?, ?, ?)", values).lastrowid
-        self.database.executemany("INSERT INTO loss VALUES (?, ?, ?, ?, ?, ?)", [(run, *point) for point in points])
-        self.database.execute("COMMIT")
+        return name
 
 
 def bare(address: str, folder: Path, runs: int, slots: int) -> dict[str, float]:
@@ -76,7 +84,8 @@ def bare(address: str, folder: Path, runs: int, slots: int) -> dict[str, float]:
                 running[task.remote(seed)] = (seed, time.time())
             ready, _ = ray.wait(list(running), num_returns=1, timeout=1.0)
             for one in ready:
-                recorder.record(*running.pop(one), *ray.get(one))
+                data, small, points = ray.get(one)
+                recorder.record(*running.pop(one), (data, small), points)
 
     spread([f"warm {number}" for number in range(4 * slots)])
     wall, cpu = time.perf_counter(), time.process_time()
@@ -90,9 +99,10 @@ def trial(config: dict[str, str]) -> None:
 
     from ray import tune
 
-    data, points = outcome(config["seed"])
+    data, small, points = outcome(config["seed"])
     with tempfile.TemporaryDirectory() as made:
         (Path(made) / "picture.png").write_bytes(data)
+        (Path(made) / "thumbnail.webp").write_bytes(small)
         tune.report({"loss": points[-1][3], "curve": points}, checkpoint=tune.Checkpoint.from_directory(made))
 
 

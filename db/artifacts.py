@@ -27,6 +27,18 @@ class Artifacts:
         self._durable: set[Path] = set()
         """Folders of which it is known that a power cut leaves them in place."""
 
+    def prepare(self) -> None:
+        """Make all folders now, for who will fill them: to secure each as its first file comes costs as much as that file.
+
+        Where that fails nothing is said: `put` tries again, and knows for which file.
+        """
+        with contextlib.suppress(OSError):
+            folders = [self.folder / f"{number:02x}" for number in range(256)]
+            for folder in folders:
+                folder.mkdir(parents=True, exist_ok=True)
+            sync_folder(self.folder)
+            self._durable.update(folders)
+
     def path(self, sha256: str, suffix: str) -> Path:
         """Where a file lies, or would lie. Never built from anything but a hash and a plain suffix.
 
@@ -88,13 +100,16 @@ def write_durably(target: Path, data: bytes, durable: set[Path] | None = None) -
     Raises:
         OSError: as the operating system says; no partial file stays behind.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    known = durable is not None and target.parent in durable
+    if not known:
+        target.parent.mkdir(parents=True, exist_ok=True)
     # A random part: two threads, or two hosts on a shared folder, may write the same file at the same moment.
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
     try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
+        with partial.open("wb", buffering=0) as file:
+            left = memoryview(data)
+            while left:  # a disk that is nearly full may take a part
+                left = left[file.write(left) :]
             os.fsync(file.fileno())
         partial.replace(target)
     except BaseException:
@@ -102,7 +117,7 @@ def write_durably(target: Path, data: bytes, durable: set[Path] | None = None) -
             partial.unlink()
         raise
     sync_folder(target.parent)
-    if durable is None or target.parent not in durable:
+    if not known:
         sync_folder(target.parent.parent)  # it holds the entry of a folder that may be new
         if durable is not None:
             durable.add(target.parent)

@@ -69,7 +69,7 @@ class Claims(Writing):
         Nothing for an owner whom another driver has replaced: what it took would be held by nobody once it ends.
         """
         with self._transaction() as connection:
-            if connection.execute(statements.DRIVING, {"owner": owner}).first() is None:
+            if statements.DRIVING(connection, {"owner": owner}).first() is None:
                 return []
             rows = self._seen.pop("next up", []) if limit == 1 else []
             rows = rows or connection.execute(statements.QUEUE, {"most": limit}).all()
@@ -94,10 +94,18 @@ class Claims(Writing):
     def _claim_one(self, connection: Connection, owner: str, row: Any) -> ClaimedRun:
         now, number, which = time.time(), row.attempts + 1, {"which": row.id}
         taken = {"state": "running", "owner": owner, "attempts": number, "lease": now + LEASE_SECONDS, "error": None}
-        connection.execute(statements.UPDATE_RUN, which | taken)
+        statements.UPDATE_RUN(connection, which | taken)
         step, note = start_of(connection, row.id, self.checkpoints) if row.attempts else (0, None)
-        opened = {"run_id": row.id, "number": number, "owner": owner, "created_at": now, "start_step": step, "notes": note}
-        connection.execute(statements.OPEN_ATTEMPT, opened)
+        opened = {
+            "run_id": row.id,
+            "number": number,
+            "owner": owner,
+            "created_at": now,
+            "state": "running",
+            "start_step": step,
+            "notes": note,
+        }
+        statements.OPEN_ATTEMPT(connection, opened)
         return self._described(connection, row, number, step)
 
     def _described(self, connection: Connection, row: Any, number: int, start_step: int = 0) -> ClaimedRun:

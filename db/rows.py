@@ -14,12 +14,12 @@ from sweep import events
 
 def held(connection: Connection, owner: str, event: events.Event) -> int | None:
     """The run an event speaks of, if its (owner, attempt) still holds it."""
-    return connection.execute(statements.HELD, {"run_key": event.run_key, "owner": owner, "attempt": event.attempt}).scalar()
+    return statements.HELD(connection, {"run_key": event.run_key, "owner": owner, "attempt": event.attempt}).scalar()
 
 
 def insert_images(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(statements.ADD_IMAGE, rows)
+    for row in rows:
+        statements.ADD_IMAGE(connection, row)
 
 
 def insert_snapshot(connection: Connection, run_id: int, step: int, image: dict[str, Any]) -> None:
@@ -48,7 +48,7 @@ def update_attempt(connection: Connection, run_id: int, number: int, **values: A
         values["notes"] = f"{before}\n{values['notes']}" if before else values["notes"]
     else:
         values.pop("notes", None)
-    connection.execute(statements.UPDATE_ATTEMPT, which | values)
+    statements.UPDATE_ATTEMPT(connection, which | values)
 
 
 def close_attempt(connection: Connection, run_id: int, number: int, state: str, **values: Any) -> None:
@@ -58,9 +58,9 @@ def close_attempt(connection: Connection, run_id: int, number: int, state: str, 
 
 def settle(connection: Connection, run_id: int, state: str, **values: Any) -> None:
     """From running to a finished state; the caller has checked, in this transaction, that the run is held."""
-    counts = connection.execute(statements.SETTLING, {"which": run_id}).one()
+    counts = statements.SETTLING(connection, {"which": run_id}).one()
     values |= {"state": state, "owner": None, "lease": None, "finished_at": time.time(), "finished_seq": _next(counts)}
-    changed = connection.execute(statements.UPDATE_RUNNING, {"which": run_id, **values})
+    changed = statements.UPDATE_RUNNING(connection, {"which": run_id, **values})
     assert changed.rowcount == 1, f"run {run_id} was not running"
     if counts.state or counts.preview:
         forget(connection, run_id)
@@ -68,7 +68,7 @@ def settle(connection: Connection, run_id: int, state: str, **values: Any) -> No
 
 def queue_again(connection: Connection, run_id: int, **values: Any) -> None:
     """From running to queued; the caller has checked, in this transaction, that the run is held."""
-    connection.execute(statements.UPDATE_RUNNING, {"which": run_id, "state": "queued", "owner": None, "lease": None, **values})
+    statements.UPDATE_RUNNING(connection, {"which": run_id, "state": "queued", "owner": None, "lease": None, **values})
     connection.execute(statements.FORGET_PREVIEW, {"which": run_id})
 
 
@@ -84,7 +84,7 @@ def next_seq(connection: Connection) -> int:
 
     While a run is running it has one attempt that is, so this counts the attempts that have ended; both counts come from an index.
     """
-    return _next(connection.execute(statements.COUNTS).one())
+    return _next(statements.COUNTS(connection, {}).one())
 
 
 def _next(counts: Any) -> int:

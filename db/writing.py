@@ -53,7 +53,8 @@ class Writing:
 
     @contextlib.contextmanager
     def connected(self) -> Iterator[None]:
-        """Within, batches share a connection: to open one costs about as much as the rows of a run."""
+        """Within, batches share a connection: to open one costs about as much as the rows of a run. Folders for files are made ahead."""
+        self.artifacts.prepare()
         with self.engine.connect() as self._kept:
             try:
                 yield

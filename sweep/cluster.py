@@ -4,6 +4,7 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from sweep.cluster_connection import connect  # isort: skip  # sets what Ray reads when it is imported
@@ -28,6 +29,7 @@ from sweep.cluster_check import CREDENTIAL, own_versions
 from sweep.cluster_nodes import ClusterNodes
 from sweep.cluster_task import (
     MOST_QUESTIONS,
+    Common,
     GpuFailed,
     Key,
     NodeLost,
@@ -37,7 +39,7 @@ from sweep.cluster_task import (
     StoredInputs,
     WeightsKey,
     Work,
-    run_task,
+    task_of,
 )
 from sweep.errors import StorageError, StylesweepError, SurroundingsError
 from sweep.events import Crashed, Diverged, Event, Failed, Finished, Started, Stopped
@@ -84,14 +86,13 @@ class RayCluster:
         """
         self.address = address
         self._inputs = inputs
-        self._work = work
         self._pictures: OrderedDict[PictureKey, ObjectRef[np.ndarray]] = OrderedDict()
         self._networks: dict[WeightsKey, ObjectRef[dict[str, Any]]] = {}
         self._tasks: dict[Any, Task] = {}
         self._refused: list[Event] = []
         self._stopping: frozenset[Key] = frozenset()
         self._wanted: list[dict[str, float]] = []
-        self._versions = {name: version for name, version in own_versions().items() if name != CREDENTIAL}  # without it, no stream comes
+        versions = {name: version for name, version in own_versions().items() if name != CREDENTIAL}  # without it, no stream comes
         self._remote: dict[str, Any] = {}
         self._nodes = ClusterNodes(address)
         connect(address)
@@ -99,6 +100,8 @@ class RayCluster:
             here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
             stop_list = ray.remote(StopList).options(num_cpus=0, scheduling_strategy=here, max_concurrency=MOST_QUESTIONS)
             self._stop_list: Any = stop_list.remote()
+            self._common = Common(stop_list=self._stop_list, work=work, versions=versions)
+            self._run_task = task_of(self._common)
         except BaseException:  # who gets no back end has none to stop
             ray.shutdown()
             raise
@@ -131,8 +134,7 @@ class RayCluster:
             options["memory"] = ask.memory
         if left_out := self._nodes.left_out(ask):
             options["label_selector"] = {"ray.io/node-id": f"!in({','.join(sorted(left_out))})"}
-        # One argument: Ray makes a message of each by itself, which costs more than what is in it.
-        stream = self._task(options).remote((able, inputs, self._stop_list, self._work, self._versions))
+        stream = self._task(options).remote((able, inputs))
         self._tasks[stream] = Task(requests=able, stream=stream, inputs=inputs)
 
     def _task(self, options: dict[str, Any]) -> Any:
@@ -141,7 +143,7 @@ class RayCluster:
         if kind not in self._remote:
             if len(self._remote) >= KINDS_KEPT:
                 self._remote.clear()
-            self._remote[kind] = run_task.options(**options)
+            self._remote[kind] = self._run_task.options(**options)
         return self._remote[kind]
 
     def events(self, timeout: float) -> list[Event]:
@@ -152,9 +154,11 @@ class RayCluster:
         ready, _ = ray.wait(list(self._tasks), num_returns=1, timeout=timeout, fetch_local=False)
         if ready:  # whoever is ready by now, not only the first in the list
             ready, _ = ray.wait(list(self._tasks), num_returns=len(self._tasks), timeout=0, fetch_local=False)
-        for stream in ready:
+        arrived = [(stream, *_arrived(stream)) for stream in ready]
+        told_by = iter(_objects([reference for _, references, _ in arrived for reference in references]))
+        for stream, references, over in arrived:
             task = self._tasks[stream]
-            told.extend(_drain(task, self._nodes))
+            told.extend(_told(task, list(islice(told_by, len(references))), over, self._nodes))
             if task.ended:
                 del self._tasks[stream]
         return told
@@ -237,22 +241,42 @@ class RayCluster:
         return self._networks[key]
 
 
-def _drain(task: Task, nodes: ClusterNodes) -> Iterator[Event]:
-    """Events that have arrived for one task; a crash becomes an event too, for each of its runs."""
-    while not task.ended:
-        try:
-            if not task.stream.next_ready():
-                if not task.stream.is_finished():
-                    return
-                raise StopIteration
-            event: Event = ray.get(next(task.stream))
-        except StopIteration:
-            yield from _crash(task, "crashed", "the task ended without a result")
+def _arrived(stream: Any) -> tuple[list[Any], bool]:
+    """References to what has arrived in a stream, and whether that is all."""
+    references = []
+    try:
+        while stream.next_ready():
+            references.append(next(stream))
+    except StopIteration:
+        return references, True
+    return references, bool(stream.is_finished())
+
+
+def _objects(references: list[Any]) -> "list[Event | RayError]":
+    """What they refer to, or why there is nothing; all at once, as to ask Ray takes longer than to answer."""
+    try:
+        return list(ray.get(references))
+    except RayError:
+        return [_object(reference) for reference in references]
+
+
+def _object(reference: Any) -> "Event | RayError":
+    try:
+        event: Event = ray.get(reference)
+    except RayError as error:
+        return error
+    return event
+
+
+def _told(task: Task, objects: "Sequence[Event | RayError]", over: bool, nodes: ClusterNodes) -> Iterator[Event]:
+    """Events of one task; a crash becomes an event too, for each of its runs. over: nothing more is to come."""
+    for event in objects:
+        if task.ended:
             return
-        except RayError as error:
-            if isinstance(error, RayTaskError) and isinstance(error.cause, OtherVersions):
-                nodes.refuse(*error.cause.args)
-            yield from _crash(task, *_kind(error))
+        if isinstance(event, RayError):
+            if isinstance(event, RayTaskError) and isinstance(event.cause, OtherVersions):
+                nodes.refuse(*event.cause.args)
+            yield from _crash(task, *_kind(event))
             return
         key = (event.run_key, event.attempt)
         if isinstance(event, Started):
@@ -260,6 +284,8 @@ def _drain(task: Task, nodes: ClusterNodes) -> Iterator[Event]:
         if isinstance(event, Finished | Diverged | Failed | Stopped):
             task.over.add(key)
         yield event
+    if over and not task.ended:
+        yield from _crash(task, "crashed", "the task ended without a result")
 
 
 def _crash(task: Task, kind: Any, error: str) -> Iterator[Crashed]:

@@ -23,7 +23,7 @@ from ray.exceptions import LocalRayletDiedError, RayError
 
 from sweep.cluster_check import difference, own_versions
 from sweep.errors import StorageError
-from sweep.events import Event, Failed, Started
+from sweep.events import Event, Failed, Finished, Progress, Started
 from sweep.request import Inputs, RunRequest
 from sweep.transfer.weights import Weights
 
@@ -173,34 +173,68 @@ _spent: list[str] = []
 """Why this process is of no more use."""
 versions_here = functools.cache(own_versions)
 """Of this process; to look them up takes as long as a small run's rows."""
-Given = tuple[Sequence[RunRequest], StoredInputs, Any, Work | None, Mapping[str, str]]
 
 
-def _run(given: Given) -> Iterator[Event]:
-    """A task: runs on one node of the cluster. given: the runs, their inputs, the stop list, what to do instead of `worker.run`, and the
-    driver's versions; a node may have joined since all were asked for theirs."""
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """What all tasks of a driver have in common. work: what is done instead of `worker.run`; versions: the driver's."""
+
+    stop_list: Any
+    work: Work | None
+    versions: Mapping[str, str]
+
+
+def _run(requests: Sequence[RunRequest], inputs: StoredInputs, common: Common) -> Iterator[Event]:
+    """A task: runs on one node of the cluster. A node may have joined since all were asked for their versions."""
     if _spent:  # Ray has no way to end a process with its task
         os._exit(1)
-    requests, inputs, stop_list, work, versions = given
     place = ray.get_runtime_context().get_node_id()
-    if problem := difference(socket.gethostname(), versions, versions_here()):
+    if problem := difference(socket.gethostname(), common.versions, versions_here()):
         raise OtherVersions(place, problem)
+    work = common.work
     if work is None:
         from sweep import worker  # here, as the driver imports this module too, and needs no torch
 
         work = worker.run
     gpu = gpu_here()
     requests = [replace(request, gpu=gpu) for request in requests]
-    asked = Asked(stop_list, [(request.run_key, request.attempt) for request in requests])
+    asked = Asked(common.stop_list, [(request.run_key, request.attempt) for request in requests])
+    held: dict[Key, Progress] = {}
     try:
         for event in work(requests, inputs, asked):
             if isinstance(event, Failed) and event.kind == "gpu":
                 _spent.append(event.error)
                 raise GpuFailed(event.error)
-            yield replace(event, place=place) if isinstance(event, Started) else event
+            yield from _joined(replace(event, place=place) if isinstance(event, Started) else event, held)
     except NodeGone as gone:
         raise NodeLost(str(gone)) from gone
 
 
+def _joined(event: Event, held: dict[Key, Progress]) -> Iterator[Event]:
+    """The end of a curve waits for the picture, which comes next, and goes with it: each thing told costs the driver half a millisecond."""
+    key = (event.run_key, event.attempt)
+    if isinstance(event, Progress) and event.last:
+        held[key] = event
+        return
+    before = held.pop(key, None)
+    if before is not None and isinstance(event, Finished):
+        yield replace(event, points=before.points)
+        return
+    if before is not None:
+        yield before
+    yield event
+
+
 TASK: dict[str, Any] = {"num_returns": "streaming", "max_retries": 0, "max_calls": 0, "_generator_backpressure_num_objects": 64}
-run_task: Any = ray.remote(**TASK)(_run)
+
+
+def task_of(common: Common) -> Any:
+    """The task of one driver: a process gets what is common with the function, once, and with each task only (requests, inputs).
+
+    One argument, as Ray makes a message of each by itself, which costs more than what is in it.
+    """
+
+    def run(given: tuple[Sequence[RunRequest], StoredInputs]) -> Iterator[Event]:
+        yield from _run(*given, common)
+
+    return ray.remote(**TASK)(run)

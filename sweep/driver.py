@@ -183,6 +183,8 @@ class Driver:
             yield event, run, "running"
         else:
             yield from self._begun(run)
+            if isinstance(event, Finished):
+                run.unwritten.extend(event.points)
             if not isinstance(event, Snapshot | Checkpoint):
                 self._flights.drop(run)
                 self._hungry = True

@@ -68,9 +68,10 @@ class Started(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Progress(Event):
-    """A stretch of the loss curve, in step order; all values finite. Without points it is a sign of life."""
+    """A stretch of the loss curve, in step order; all values finite. Without points it is a sign of life. last: no step is left."""
 
     points: tuple[LossPoint, ...]
+    last: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +112,7 @@ class Finished(Event):
 
     seconds: whole attempt inside the worker (of a pack, its share); optimise_seconds: in the optimiser's loop; peak_memory: bytes, of
     the process or of the GPU. notes: sentences about what had to be done differently, for the attempt's record.
+    points: the end of the loss curve, where no Progress has told it.
     """
 
     picture: PictureFile
@@ -121,6 +123,7 @@ class Finished(Event):
     optimise_seconds: float
     peak_memory: int
     notes: tuple[str, ...] = ()
+    points: tuple[LossPoint, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,6 +68,11 @@ class _Member:
     def key(self) -> AttemptKey:
         return self.request.run_key, self.request.attempt
 
+    @property
+    def steps(self) -> int:
+        """Of the whole run, unless it stops early."""
+        return self.problem.recipe.total_steps(*self.problem.content.pixels.shape[:2])
+
 
 def run(requests: Sequence[RunRequest], inputs: Inputs, stop: StopAsked = _nobody) -> Iterator[Event]:
     """Optimise each request and tell of it: Started, what happens on the way, then one of Finished, Diverged, Failed or Stopped.
@@ -179,7 +184,7 @@ def _try_pack(members: Sequence[_Member], inputs: Inputs, stop: StopAsked) -> Ge
                 member.ended = True
                 yield _stopped(member, news, pace.worth_keeping(place))
             else:
-                yield _event(member.request, news)
+                yield _event(member, news)
     except Exception as error:
         failures = [failure(member.request, error) for member in members if not member.ended]
         if not process.is_out_of_memory(error):
@@ -206,9 +211,9 @@ def _too_large(member: _Member) -> str:
     )
 
 
-def _event(request: RunRequest, news: News) -> Event:
+def _event(member: _Member, news: News) -> Event:
     """What the optimiser told on the way of a run, as an event."""
-    this: dict[str, Any] = {"run_key": request.run_key, "attempt": request.attempt}
+    this: dict[str, Any] = {"run_key": member.request.run_key, "attempt": member.request.attempt}
     if isinstance(news, Shot):  # without a recipe in its file: that would make the finished picture, not this one
         return Snapshot(step=news.step, picture=_picture_file(news.pixels, {}), **this)
     if isinstance(news, View):
@@ -217,7 +222,8 @@ def _event(request: RunRequest, news: News) -> Event:
         assert news.data is not None, "no state is wished for before the first step"
         return Checkpoint(step=news.step, state=news.data, **this)
     assert isinstance(news, list)
-    return Progress(points=tuple(news), **this)  # also without points: a sign of life, and where a back end here gets its turn
+    # Also without points: a sign of life, and where a back end here gets its turn.
+    return Progress(points=tuple(news), last=bool(news) and news[-1].step == member.steps, **this)
 
 
 def _stopped(member: _Member, state: State, worth_keeping: bool) -> Stopped:

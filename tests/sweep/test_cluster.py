@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,14 @@ def cluster(nodes: Any, held: Inputs) -> Iterator[Any]:
     made.stop()
 
 
+def give(cluster: Any, work: Callable[..., Iterator[Event]], patch: pytest.MonkeyPatch) -> None:
+    """From now on its workers do that instead of `worker.run`."""
+    from sweep.cluster_task import task_of
+
+    patch.setattr(cluster, "_run_task", task_of(replace(cluster._common, work=work)))
+    patch.setattr(cluster, "_remote", {})
+
+
 def until_ended(cluster: Any, runs: int, seconds: float = 90) -> list[Event]:
     told: list[Event] = []
     deadline = time.monotonic() + seconds
@@ -112,12 +120,21 @@ def test_a_run_on_ray_is_the_one_in_this_process_bit_for_bit(cluster: Any, held:
     requests = [request_for(beta, steps=20) for beta in (2.0, 200.0)]
     for request in requests:
         cluster.submit([request], CPU)
-    there = {event.run_key: event for event in until_ended(cluster, 2) if isinstance(event, Finished)}
-    here = {event.run_key: event for event in worker.run(requests, held) if isinstance(event, Finished)}
-    assert len(there) == len(here) == 2
-    for run_key, event in here.items():
-        assert there[run_key].picture.data == event.picture.data
-        assert there[run_key].yardsticks == event.yardsticks
+    told, here = until_ended(cluster, 2), list(worker.run(requests, held))
+    for request in requests:
+        (there,), (expected,) = (
+            [one for one in all_of if isinstance(one, Finished) and one.run_key == request.run_key] for all_of in (told, here)
+        )
+        assert there.picture.data == expected.picture.data
+        assert there.yardsticks == expected.yardsticks
+        assert curve(told, request) == pytest.approx(curve(here, request), rel=1e-5, abs=1e-9)
+        assert [point.step for point in there.points][-1:] == [20], "the end of the curve goes with the picture"
+
+
+def curve(told: Sequence[Event], request: RunRequest) -> list[float]:
+    """All numbers of all points that were told of a run, in order, by whatever told them."""
+    points = [point for event in told if event.run_key == request.run_key for point in getattr(event, "points", ())]
+    return [float(number) for point in points for number in astuple(point)]
 
 
 def test_a_masked_run_on_ray_is_the_one_in_this_process_bit_for_bit(cluster: Any, held: Any, request_for: Requests) -> None:
@@ -321,7 +338,7 @@ def test_a_node_of_another_version_that_joins_later_computes_nothing_and_is_hand
         assert re.search(problem, room.why)
         cluster.avoid({node["NodeID"] for node in ray.nodes() if node["NodeID"] != joined.node_id})  # nor where all others are bad
         assert cluster.room(CPU).slots == 4
-        monkeypatch.setattr(cluster, "_work", brief_work())
+        give(cluster, brief_work(), monkeypatch)
         for beta in range(72, 80):
             cluster.submit([request_for(float(beta))], CPU)
         told_later = until_ended(cluster, 8)
@@ -340,11 +357,11 @@ def test_nodes_without_stylesweep_are_told_as_a_crash_before_the_start(
 ) -> None:
     import ray
 
-    from sweep import cluster as module
     from sweep.cluster_task import TASK
 
     # A function of a module that the workers cannot import: what every run is to a node without stylesweep.
-    monkeypatch.setattr(module, "run_task", ray.remote(**TASK)(_known_here_only))
+    monkeypatch.setattr(cluster, "_run_task", ray.remote(**TASK)(_known_here_only))
+    monkeypatch.setattr(cluster, "_remote", {})
     cluster.submit([request_for()], CPU)
     (told,) = until_ended(cluster, 1)
     assert isinstance(told, Crashed)
@@ -370,13 +387,13 @@ def test_a_gpu_that_fails_costs_an_attempt_and_its_process_which_takes_up_no_oth
             worker.stylize_pack = whole
 
     with monkeypatch.context() as patched:
-        patched.setattr(cluster, "_work", fails)
+        give(cluster, fails, patched)
         cluster.submit([request_for(41.0)], CPU)
         first, last = until_ended(cluster, 1)
     assert isinstance(first, Started) and isinstance(last, Crashed)
     assert (last.kind, last.started, last.alone) == ("crashed", True, True)
     assert re.fullmatch(r"a GPU of \S+ failed: CUDA error: uncorrectable ECC error encountered", last.error)
-    monkeypatch.setattr(cluster, "_work", brief_work())
+    give(cluster, brief_work(), monkeypatch)
     for beta in (42.0, 43.0, 44.0, 45.0):  # as many as there are slots
         cluster.submit([request_for(beta)], CPU)
     others = [event for event in until_ended(cluster, 4) if isinstance(event, Started | Crashed)]
@@ -401,7 +418,7 @@ def test_a_ray_that_breaks_off_under_a_worker_is_a_lost_node_and_no_failure_of_t
         finally:
             ray.get = whole
 
-    monkeypatch.setattr(cluster, "_work", work)
+    give(cluster, work, monkeypatch)
     cluster.submit([request_for(31.0)], CPU)
     told = until_ended(cluster, 1)[-1]
     assert isinstance(told, Crashed), told

@@ -59,6 +59,7 @@ def test_a_run_tells_of_its_start_its_curve_in_step_order_and_its_end(held: Inpu
     assert steps == sorted(set(steps))
     end = finished(events)
     assert steps[-1] == end.steps
+    assert [event.last for event in events[1:-1]] == [False] * (len(events) - 3) + [True]  # type: ignore[attr-defined]
     assert end.picture.signature == signature(pixels_of(end))
     assert {(event.run_key, event.attempt) for event in events} == {(request.run_key, 1)}
     assert 0 < end.optimise_seconds <= end.seconds
