@@ -36,38 +36,39 @@ def curve() -> list[tuple[int, int, float, float, float]]:
     return [(step, 256, 0.3 * step / POINTS, 1.0 / (step + 1), 0.01) for step in range(POINTS)]
 
 
-class Fake:
-    """Does what `worker.run` does, with sleep in the place of steps; seconds: of one run."""
+def steps_for(seconds: float) -> int:
+    """The steps of a run that is to take so long: a step after the first one is a millisecond."""
+    return 1 + round(1000 * seconds)
 
-    def __init__(self, seconds: float = 0.0) -> None:
-        self.seconds = seconds
 
-    def __call__(self, requests: Sequence[Any], inputs: Any, stop: Callable[[], Set[tuple[str, int]]]) -> Iterator[Event]:
-        """Its runs, one after the other."""
-        for request in requests:
-            yield from self._run(request, stop)
+def run_fakes(requests: Sequence[Any], inputs: Any, stop: Callable[[], Set[tuple[str, int]]]) -> Iterator[Event]:
+    """Does what `worker.run` does, with sleep in the place of steps; its runs one after the other."""
+    for request in requests:
+        yield from _run(request, stop)
 
-    def _run(self, request: Any, stop: Callable[[], Set[tuple[str, int]]]) -> Iterator[Event]:
-        this: Mapping[str, Any] = {"run_key": request.run_key, "attempt": request.attempt}
-        began = time.monotonic()
-        yield Started(node=socket.gethostname(), pid=os.getpid(), device="cpu fake", versions=VERSIONS, **this)
-        points = [LossPoint(*row) for row in curve()]
-        told = 0
-        while (left := began + self.seconds - time.monotonic()) > 0:
-            if (request.run_key, request.attempt) in stop():
-                yield Stopped(step=told, **this)
-                return
-            time.sleep(min(PIECE_SECONDS, left))
-            now = min(POINTS, int(POINTS * (time.monotonic() - began) / self.seconds))
-            yield Progress(points=tuple(points[told:now]), **this)
-            told = max(told, now)
-        yield Progress(points=tuple(points[told:]), last=True, **this)
-        file = PictureFile(
-            data=picture(f"{request.run_key} {request.attempt}"), format="png", width=256, height=192, mean_colour="#667788",
-            thumbnail=thumbnail(request.run_key),
-        )  # fmt: skip
-        spent = time.monotonic() - began
-        yield Finished(
-            picture=file, yardsticks=dict.fromkeys(ALL_NAMES, 0.5), protocol="y1", steps=POINTS, seconds=spent,
-            optimise_seconds=self.seconds, peak_memory=1, **this,
-        )  # fmt: skip
+
+def _run(request: Any, stop: Callable[[], Set[tuple[str, int]]]) -> Iterator[Event]:
+    seconds = (request.settings.settings.steps - 1) / 1000
+    this: Mapping[str, Any] = {"run_key": request.run_key, "attempt": request.attempt}
+    began = time.monotonic()
+    yield Started(node=socket.gethostname(), pid=os.getpid(), device="cpu fake", versions=VERSIONS, **this)
+    points = [LossPoint(*row) for row in curve()]
+    told = 0
+    while (left := began + seconds - time.monotonic()) > 0:
+        if (request.run_key, request.attempt) in stop():
+            yield Stopped(step=told, **this)
+            return
+        time.sleep(min(PIECE_SECONDS, left))
+        now = min(POINTS, int(POINTS * (time.monotonic() - began) / seconds))
+        yield Progress(points=tuple(points[told:now]), **this)
+        told = max(told, now)
+    yield Progress(points=tuple(points[told:]), last=True, **this)
+    file = PictureFile(
+        data=picture(f"{request.run_key} {request.attempt}"), format="png", width=256, height=192, mean_colour="#667788",
+        thumbnail=thumbnail(request.run_key),
+    )  # fmt: skip
+    spent = time.monotonic() - began
+    yield Finished(
+        picture=file, yardsticks=dict.fromkeys(ALL_NAMES, 0.5), protocol="y1", steps=POINTS, seconds=spent,
+        optimise_seconds=seconds, peak_memory=1, **this,
+    )  # fmt: skip

@@ -1,9 +1,9 @@
 """One driver as `stylesweep run` has it, on a Ray that runs already, with fake runs; a process of its own, so that its costs are its own.
 
-    python benchmarks/sweep_ours.py ADDRESS WORKSPACE:SECONDS ...
+    python benchmarks/sweep_ours.py ADDRESS WORKSPACE ...
 
-Drives the sweep of each workspace (`record`) in turn, with runs of so many seconds, and prints a JSON line for each. The first starts
-the worker processes, the others find them warm.
+Drives the sweep of each workspace (`record`) in turn and prints a JSON line for each. The first starts the worker processes, the others
+find them warm.
 """
 
 import json
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sweep_fakes import Fake
+from sweep_fakes import run_fakes, steps_for
 
 from db import drivers
 from db.store import Store
@@ -47,8 +47,8 @@ class NoInputs:
         return b""
 
 
-def record(folder: Path, runs: int) -> Path:
-    """A new workspace with a sweep of so many runs; gives the folder back."""
+def record(folder: Path, runs: int, seconds: float = 0.0) -> Path:
+    """A new workspace with a sweep of so many runs, each of so many seconds; gives the folder back."""
     workspace = open_workspace(folder, create=True)
     store = Store(workspace.writer(), workspace.artifacts)
     pictures = [
@@ -59,7 +59,7 @@ def record(folder: Path, runs: int) -> Path:
     ]  # fmt: skip
     record_inputs(store, pictures)
     layers = LayerSet.of(*LAYER_SETS[DEFAULT_LAYER_SET], DEFAULT_LAYER_SET)
-    settings = Settings(network="vgg16-hed", network_hash="fake", size=256)
+    settings = Settings(network="vgg16-hed", network_hash="fake", size=256, steps=steps_for(seconds))
     planned = (
         PlannedCombination(
             combination=Combination(
@@ -102,25 +102,20 @@ def attempts(database: Path) -> dict[str, float]:
     return {"runs": done, "busy": busy, "span": span}
 
 
-def drive(address: str, sweeps: list[tuple[Path, float]]) -> Iterator[dict[str, float]]:
+def drive(address: str, sweeps: list[Path]) -> Iterator[dict[str, float]]:
     """The sweep of each workspace in turn, through one connection to Ray."""
-    fake = Fake()
-    backend = RayCluster(address, NoInputs(), fake)
+    backend = RayCluster(address, NoInputs(), run_fakes)
     try:
-        for folder, seconds in sweeps:
-            fake.seconds = seconds
+        for folder in sweeps:
             workspace = open_workspace(folder, create=False)
             store = Store(workspace.writer(), workspace.artifacts)
             owner, _ = drivers.become_driver(store.engine, address)
             assert owner is not None
-            spent = measured(partial(Driver(store, backend, owner, Silent()).drive, lambda: False))
-            yield {"seconds": seconds, **spent, **attempts(folder / "sweeps.db")}
+            yield measured(partial(Driver(store, backend, owner, Silent()).drive, lambda: False)) | attempts(folder / "sweeps.db")
     finally:
         backend.stop()
 
 
 if __name__ == "__main__":
-    for line in drive(
-        sys.argv[1], [(Path(folder), float(seconds)) for folder, _, seconds in (text.rpartition(":") for text in sys.argv[2:])]
-    ):
+    for line in drive(sys.argv[1], [Path(folder) for folder in sys.argv[2:]]):
         print(json.dumps(line), flush=True)

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from operator import truediv
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -54,7 +55,7 @@ class Plan:
     real_steps: int
 
 
-FULL = Plan(turns=5, runs=200, tune_runs=8, slots=100, slot_seconds=10.0, memory_runs=20_000, real_runs=8, real_size=128, real_steps=60)
+FULL = Plan(turns=9, runs=200, tune_runs=8, slots=100, slot_seconds=10.0, memory_runs=20_000, real_runs=8, real_size=128, real_steps=60)
 QUICK = Plan(turns=1, runs=20, tune_runs=2, slots=4, slot_seconds=0.5, memory_runs=40, real_runs=2, real_size=48, real_steps=4)
 
 
@@ -94,18 +95,18 @@ def costs(plan: Plan, folder: Path, *, tune: bool) -> Iterator[Row]:
         for turn in range(plan.turns):
             place = folder / f"turn {turn}"
             warm, cold = record(place / "warm", 4 * SLOTS), record(place / "ours", plan.runs)
-            spent["ours"].append(told_by("sweep_ours.py", address, f"{warm}:0", f"{cold}:0")[1])
+            spent["ours"].append(told_by("sweep_ours.py", address, warm, cold)[1])
             for name in rivals:
                 runs = plan.runs if name == "bare" else plan.tune_runs
                 spent[name] += told_by("sweep_rivals.py", name, address, place / name, runs, SLOTS)
-    wall, cpu = (
-        {name: statistics.median(1e3 * one[of] / one["runs"] for one in told) for name, told in spent.items()} for of in ("wall", "cpu")
-    )
+    every = {of: {name: [1e3 * one[of] / one["runs"] for one in told] for name, told in spent.items()} for of in ("wall", "cpu")}
+    wall, cpu = ({name: statistics.median(found) for name, found in every[of].items()} for of in ("wall", "cpu"))
+    over = {of: statistics.median(map(truediv, every[of]["ours"], every[of]["bare"])) for of in ("wall", "cpu")}  # turn by turn
     at = f"{plan.turns} x {plan.runs} runs"
     yield Row("driver, CPU per run", at, cpu["ours"], "ms", most=PER_RUN_MS)
-    yield Row("driver, CPU per run over the bare loop's", at, cpu["ours"] / cpu["bare"], most=OVER_BARE)
+    yield Row("driver, CPU per run over the bare loop's", at, over["cpu"], most=OVER_BARE)
     yield Row("driver, wall clock per run", at, wall["ours"], "ms")
-    yield Row("driver, wall clock per run over the bare loop's", at, wall["ours"] / wall["bare"], most=OVER_BARE)
+    yield Row("driver, wall clock per run over the bare loop's", at, over["wall"], most=OVER_BARE)
     yield Row("bare loop, CPU per run", at, cpu["bare"], "ms")
     if tune:
         at = f"{plan.turns} x {plan.tune_runs} trials"
@@ -120,10 +121,12 @@ def slots(plan: Plan, folder: Path) -> Iterator[Row]:
     from sweep_ours import record
 
     lengths = [plan.slot_seconds / 2**halved for halved in range(5)]
-    waves = [record(folder / "warm", 3 * plan.slots), *(record(folder / f"{seconds:g}", 4 * plan.slots) for seconds in lengths)]
+    waves = [
+        record(folder / "warm", 3 * plan.slots, plan.slot_seconds),
+        *(record(folder / f"{seconds:g}", 4 * plan.slots, seconds) for seconds in lengths),
+    ]
     with ray_with(plan.slots) as address:
-        words = [f"{place}:{seconds}" for place, seconds in zip(waves, [plan.slot_seconds, *lengths], strict=True)]
-        told = told_by("sweep_ours.py", address, *words)[1:]
+        told = told_by("sweep_ours.py", address, *waves)[1:]
     shares = [one["busy"] / (plan.slots * one["span"]) for one in told]
     yield Row("slots busy through one driver", f"{plan.slots} x {lengths[0]:g} s", shares[0], least=BUSY)
     yield Row("driver, share of one CPU then", f"{plan.slots} x {lengths[0]:g} s", told[0]["cpu"] / told[0]["wall"])
@@ -139,7 +142,7 @@ def memory(plan: Plan, folder: Path) -> Iterator[Row]:
     from sweep_ours import record
 
     with ray_with(SLOTS) as address:
-        told = told_by("sweep_ours.py", address, f"{record(folder / 'short', 40)}:0", f"{record(folder / 'long', plan.memory_runs)}:0")
+        told = told_by("sweep_ours.py", address, record(folder / "short", 40), record(folder / "long", plan.memory_runs))
     start, end = told[0]["memory_before"], told[1]["memory_after"]
     yield Row("driver, memory at the start", f"{plan.memory_runs} runs", start, "MB")
     yield Row("driver, memory at the end over that at the start", f"{plan.memory_runs} runs", end - start, "MB", most=MEMORY_MB)

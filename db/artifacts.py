@@ -100,7 +100,7 @@ def write_durably(target: Path, data: bytes, durable: set[Path] | None = None) -
     Raises:
         OSError: as the operating system says; no partial file stays behind.
     """
-    known = durable is not None and target.parent in durable
+    known = durable is not None and target.parent in durable and target.parent.is_dir()  # somebody may have tidied up
     if not known:
         target.parent.mkdir(parents=True, exist_ok=True)
     # A random part: two threads, or two hosts on a shared folder, may write the same file at the same moment.

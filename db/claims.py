@@ -1,5 +1,6 @@
 """Claiming runs: what a driver takes from the queue, and what it is told of it."""
 
+import json
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +15,8 @@ from db.drivers import LEASE_SECONDS
 from db.writing import Writing
 from sweep import combination as words
 
+AT_ONCE = 4
+"""Runs that are looked up with the next one, as they are often claimed together."""
 MOST_IMAGES = 10_000
 """Rows of input pictures that are kept in mind."""
 
@@ -71,19 +74,19 @@ class Claims(Writing):
         with self._transaction() as connection:
             if statements.DRIVING(connection, {"owner": owner}).first() is None:
                 return []
-            rows = self._seen.pop("next up", []) if limit == 1 else []
-            rows = rows or connection.execute(statements.QUEUE, {"most": limit}).all()
-            return [self._claim_one(connection, owner, row) for row in rows]
+            rows = self._seen.pop("next up", []) if limit <= AT_ONCE else []
+            rows = rows or statements.QUEUE(connection, {"most": limit}).all()
+            return [self._claim_one(connection, owner, row) for row in rows[:limit]]
 
     def next_up(self) -> ClaimedRun | None:
         """The run that `claim` would give first, as it is: nothing is taken, its attempt is that of the last try. None: nothing waits."""
         with self._transaction() as connection:
-            row = connection.execute(statements.QUEUE, {"most": 1}).first()
-            if row is None:
+            rows = statements.QUEUE(connection, {"most": AT_ONCE}).all()
+            if not rows:
                 return None
-            described = self._described(connection, row, row.attempts)
+            described = self._described(connection, rows[0], rows[0].attempts)
             if self._batch is not None:  # `claim` comes next, and nothing changes a run that waits meanwhile
-                self._seen |= {("next up", row.id): described, "next up": [row]}
+                self._seen |= {("next up", rows[0].id): described, "next up": rows}
             return described
 
     def queued(self) -> int:
@@ -113,15 +116,15 @@ class Claims(Writing):
         known: ClaimedRun | None = self._seen.pop(("next up", row.id), None)
         if known is not None:
             return replace(known, attempt=number, start_step=start_step)
-        first = connection.execute(statements.CLAIM, {"which": row.id}).one()
-        settings = words.RunSettings.from_canonical(row.settings)
+        first = statements.CLAIM(connection, {"which": row.id}).one()
+        settings = words.RunSettings.from_canonical(json.loads(row.settings))
         images = self._pictures(connection, settings.pictures())
         return ClaimedRun(
             run_id=row.id,
             run_key=row.run_key,
             attempt=number,
             settings=settings,
-            resources=first.resources,
+            resources=json.loads(first.resources),
             names={image.sha256: image.original_name or image.sha256[:12] for image in images},
             sweep=first.name,
             alpha=first.alpha,
@@ -129,7 +132,7 @@ class Claims(Writing):
             layers=first.layers,
             work=row.work,
             start_step=start_step,
-            alone=row.alone,
+            alone=bool(row.alone),
             memory_asked=row.memory_asked,
             gpus_asked=row.gpus_asked,
             content_size=next(((image.height, image.width) for image in images if image.sha256 == settings.content), None),

@@ -78,7 +78,7 @@ SETTLING = Ready(
 )
 """And whether a run has left something that goes when it settles."""
 
-QUEUE = (
+QUEUE = Ready(
     select(Run.id, Run.run_key, Run.attempts, Run.settings, Run.work, Run.alone, Run.memory_asked, Run.gpus_asked)
     .where(Run.state == "queued", Run.wanted.is_not(None))
     .order_by(Run.priority.desc(), Run.wanted.desc(), Run.id)
@@ -86,7 +86,7 @@ QUEUE = (
 )
 """Runs that an active sweep wants: by their own priority, then by that of their sweeps, then by age."""
 QUEUED = select(func.count()).select_from(Run).where(Run.state == "queued", Run.wanted.is_not(None))
-CLAIM = (
+CLAIM = Ready(
     select(Sweep.name, Sweep.resources, Combination.alpha, Combination.beta, Combination.layers)
     .join(Combination, Combination.sweep_id == Sweep.id)
     .where(Combination.run_id == bindparam("which"), Sweep.state == "active")

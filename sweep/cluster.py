@@ -51,6 +51,8 @@ from sweep.transfer.yardstick_names import NETWORK as YARDSTICK_NETWORK
 PICTURES_KEPT = 64
 """Shrunk input pictures in the object store beyond those in flight."""
 KINDS_KEPT = 100
+FEW = 16
+"""Tasks that are looked at one by one rather than asked for together."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -153,7 +155,9 @@ class RayCluster:
             return told
         ready, _ = ray.wait(list(self._tasks), num_returns=1, timeout=timeout, fetch_local=False)
         if ready:  # whoever is ready by now, not only the first in the list
-            ready, _ = ray.wait(list(self._tasks), num_returns=len(self._tasks), timeout=0, fetch_local=False)
+            ready = list(self._tasks)
+            if len(ready) > FEW:
+                ready, _ = ray.wait(ready, num_returns=len(ready), timeout=0, fetch_local=False)
         arrived = [(stream, *_arrived(stream)) for stream in ready]
         told_by = iter(_objects([reference for _, references, _ in arrived for reference in references]))
         for stream, references, over in arrived:

@@ -4,6 +4,7 @@ import contextlib
 import math
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 from sqlalchemy.exc import DBAPIError
@@ -25,6 +26,8 @@ STEER_SECONDS = 0.5
 """How often it looks whether somebody has paused or cancelled what is running."""
 LIMITS_SECONDS = 1.0
 """And whether a sweep has reached its deadline or its budget: to sum up what running attempts cost takes longer."""
+AHEAD_SECONDS = 0.05
+"""Runs that ended within so long will be followed by as many before this loop comes round again: so many more wait at the workers."""
 STOP_SECONDS = 60.0
 """A worker that was asked to stop and has not after so long is ended; one step of a large picture may take long."""
 LEAVE_SECONDS = 2.5
@@ -54,6 +57,7 @@ class Driver:
         self._last_heartbeat = self._last_progress = now
         self._last_steering = self._last_limits = self._last_want = self._last_claim = -math.inf
         self._hungry = True  # something ended, so there may be room
+        self._ends: deque[float] = deque(maxlen=100)
 
     def drive(self, stop: Callable[[], bool]) -> bool:
         """Run everything that active sweeps want; True when all is settled, False when `stop` said so.
@@ -111,7 +115,7 @@ class Driver:
         return self._hungry or time.monotonic() - self._last_claim >= POLL_SECONDS
 
     def _claim(self) -> list[tuple[list[ClaimedRun], Ask]]:
-        """Runs as tasks, up to the window: every slot busy, and a little more waiting, so that no slot waits for this loop."""
+        """Runs as tasks, up to the window, so that no slot waits for this loop."""
         self._hungry, self._last_claim = False, time.monotonic()
         head = self._store.next_up()
         if head is None:
@@ -123,7 +127,7 @@ class Driver:
             self._stuck = head, ask, room
             return []
         self._roomless = None
-        window = room.slots + max(1, room.slots // 4) if room.slots > 1 else 1
+        window = self._window(room.slots)
         busy, size = self._flights.tasks(), self._size(head, ask)
         if time.monotonic() - self._last_want >= WANT_SECONDS:
             self._last_want = time.monotonic()
@@ -134,6 +138,14 @@ class Driver:
         asks = {run.run_key: self._ask(run) for run in claimed}
         sizes = {run.run_key: self._size(run, asks[run.run_key]) for run in claimed}
         return [(together, asks[together[0].run_key]) for together in packs(claimed, asks, sizes, room.slots - busy)]
+
+    def _window(self, slots: int) -> int:
+        """Tasks in flight: every slot busy, and a quarter more waiting; of very short runs, up to two for each slot."""
+        if slots == 1:
+            return 1
+        recent = time.monotonic() - AHEAD_SECONDS
+        ended = sum(at > recent for at in self._ends)
+        return slots + max(1, slots // 4, min(ended, 2 * slots))
 
     def _ask(self, run: ClaimedRun) -> Ask:
         ask = self._backend.ask(run.resources)
@@ -188,6 +200,7 @@ class Driver:
             if not isinstance(event, Snapshot | Checkpoint):
                 self._flights.drop(run)
                 self._hungry = True
+                self._ends.append(run.heard)
             yield event, run, self._record(run, event)
 
     def _begun(self, run: InFlight) -> Iterator[Accepted]:

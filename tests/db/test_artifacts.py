@@ -210,3 +210,24 @@ def test_bytes_and_names_are_on_disk_before_put_returns(tmp_path: Path, monkeypa
     monkeypatch.setattr(Path, "replace", noted_replace)
     sha256 = Artifacts(tmp_path / "arts").put(b"x", "png")
     assert told == ["fsync .partial", "rename", f"fsync {sha256[:2]}", "fsync arts"]
+
+
+def test_folders_made_ahead_are_all_there_are_and_one_that_is_removed_comes_back(tmp_path: Path) -> None:
+    store = Artifacts(tmp_path / "artifacts")
+    store.prepare()
+    made = sorted(path.name for path in store.folder.iterdir())
+    assert made == [first + second for first in "0123456789abcdef" for second in "0123456789abcdef"]
+    for number in range(100):
+        data = number.to_bytes(4, "big")
+        store.path(hashlib.sha256(data).hexdigest(), "png").parent.rmdir()
+        assert store.get(store.put(data, "png"), "png") == data
+        store.path(hashlib.sha256(data).hexdigest(), "png").unlink()
+    assert sorted(path.name for path in store.folder.iterdir()) == made
+
+
+def test_folders_that_cannot_be_made_ahead_are_the_trouble_of_the_first_file(tmp_path: Path) -> None:
+    (tmp_path / "artifacts").write_text("a file is in the way")
+    store = Artifacts(tmp_path / "artifacts")
+    store.prepare()
+    with pytest.raises(StorageError, match="cannot be written"):
+        store.put(b"x", "png")

@@ -53,14 +53,25 @@ def test_every_run_is_run_once_and_recorded_with_its_whole_curve(workspace: Work
 
 
 @pytest.mark.parametrize(("slots", "most"), [(1, 1), (2, 3), (4, 5), (8, 10)])
-def test_the_window_is_the_slots_and_a_quarter(store: Store, slots: int, most: int) -> None:
+def test_the_window_is_the_slots_and_a_quarter(store: Store, slots: int, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver_module, "AHEAD_SECONDS", 0.0)  # no run is taken for a short one
     record(store, betas=12)
     backend = Scripted(slots=slots)
     drive(store, backend)
     assert backend.most == most
 
 
-def test_the_driver_holds_nothing_beyond_its_window(store: Store) -> None:
+@pytest.mark.parametrize(("slots", "most"), [(1, 1), (2, 6), (4, 12)])
+def test_of_very_short_runs_up_to_two_more_wait_for_each_slot(store: Store, slots: int, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver_module, "AHEAD_SECONDS", 60.0)  # every run is
+    record(store, betas=40)
+    backend = Scripted(slots=slots)
+    drive(store, backend)
+    assert backend.most == most
+
+
+def test_the_driver_holds_nothing_beyond_its_window(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver_module, "AHEAD_SECONDS", 0.0)
     record(store, betas=15)
     owner, _ = drivers.become_driver(store.engine, "scripted")
     assert owner is not None
