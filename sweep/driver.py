@@ -6,6 +6,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from sqlalchemy.exc import DBAPIError
 
@@ -195,8 +196,10 @@ class Driver:
             yield event, run, "running"
         else:
             yield from self._begun(run)
-            if isinstance(event, Finished):
+            if isinstance(event, Finished) and event.points:
                 run.unwritten.extend(event.points)
+                yield Progress(run_key=event.run_key, attempt=event.attempt, points=event.points, last=True), run, "running"
+                event = replace(event, points=())
             if not isinstance(event, Snapshot | Checkpoint):
                 self._flights.drop(run)
                 self._hungry = True

@@ -129,6 +129,7 @@ def test_the_keyboard_alone_finds_and_opens_a_tile(browser: Browser, gallery: st
         assert here == [keys[1 + columns], "solid"]
         page.keyboard.press("Enter")
         page.wait_for_url(re.compile(rf"/run\?id={keys[1 + columns]}"))
+        page.locator(".stage").first.wait_for()  # before there is a picture nobody means a key
         page.get_by_text("Attempts").wait_for()
         page.keyboard.press("ArrowRight")
         page.wait_for_url(re.compile(rf"/run\?id={keys[2 + columns]}"))

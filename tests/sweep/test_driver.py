@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,20 @@ def test_the_driver_holds_nothing_beyond_its_window(store: Store, monkeypatch: p
     driver.drive(lambda: False)
     assert max(seen) == 3
     assert len(driver._flights) == 0
+
+
+def test_the_end_of_a_curve_that_comes_with_the_picture_is_recorded_and_told_as_progress(workspace: Workspace, store: Store) -> None:
+    runs, notes = record(store, betas=1), Notes()
+
+    def together(request: RunRequest) -> Iterator[Event]:
+        yield started(request)
+        yield progress(request, 0, 1)
+        yield replace(finished(request), points=progress(request, 2, 3).points)
+
+    drive(store, Scripted(script=together), notes)
+    assert Counter(kind for _, kind, _ in notes.told) == {"Started": runs, "Progress": 2 * runs, "Finished": runs}
+    assert [kind for _, kind, _ in notes.told][-2:] == ["Progress", "Finished"]
+    assert column(workspace, "SELECT step FROM loss_point ORDER BY run_id, step") == [0, 1, 2, 3] * runs
 
 
 def test_progress_of_all_runs_is_written_in_one_transaction_about_once_a_second(
