@@ -60,7 +60,6 @@ class Task:
     """Runs in flight together and what they need kept alive in the object store."""
 
     requests: Sequence[RunRequest]
-    stream: Any
     inputs: StoredInputs
     started: set[Key] = field(default_factory=set)
     over: set[Key] = field(default_factory=set)
@@ -137,7 +136,7 @@ class RayCluster:
         if left_out := self._nodes.left_out(ask):
             options["label_selector"] = {"ray.io/node-id": f"!in({','.join(sorted(left_out))})"}
         stream = self._task(options).remote((able, inputs))
-        self._tasks[stream] = Task(requests=able, stream=stream, inputs=inputs)
+        self._tasks[stream] = Task(requests=able, inputs=inputs)
 
     def _task(self, options: dict[str, Any]) -> Any:
         """Ray checks options for a while, and a driver has few kinds of them."""

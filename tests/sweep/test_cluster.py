@@ -88,7 +88,11 @@ def give(cluster: Any, work: Callable[..., Iterator[Event]], patch: pytest.Monke
     """From now on its workers do that instead of `worker.run`."""
     from sweep.cluster_task import task_of
 
-    patch.setattr(cluster, "_run_task", task_of(replace(cluster._common, work=work)))
+    give_task(cluster, task_of(replace(cluster._common, work=work)), patch)
+
+
+def give_task(cluster: Any, task: Any, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(cluster, "_run_task", task)
     patch.setattr(cluster, "_remote", {})
 
 
@@ -360,8 +364,7 @@ def test_nodes_without_stylesweep_are_told_as_a_crash_before_the_start(
     from sweep.cluster_task import TASK
 
     # A function of a module that the workers cannot import: what every run is to a node without stylesweep.
-    monkeypatch.setattr(cluster, "_run_task", ray.remote(**TASK)(_known_here_only))
-    monkeypatch.setattr(cluster, "_remote", {})
+    give_task(cluster, ray.remote(**TASK)(_known_here_only), monkeypatch)
     cluster.submit([request_for()], CPU)
     (told,) = until_ended(cluster, 1)
     assert isinstance(told, Crashed)
