@@ -112,12 +112,30 @@ class Guard:
             await self.app(scope, receive, send)
         elif scope["type"] == "websocket":
             if self._stranger(scope) is None and self._has_cookie(scope):
-                await self.app(scope, receive, send)
+                await self._talk(scope, receive, send)
             else:
                 await send({"type": "websocket.close", "code": 1008, "reason": ""})
         elif scope["type"] == "http":
             answer = self._stranger(scope) or self._without_token(scope)
             await (answer or self.app)(scope, receive, _with_headers(send))
+
+    async def _talk(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Until the browser goes, which is no error: Streamlit (1.67) then closes what is closed, and a traceback would say so."""
+        gone = False
+
+        async def tell(message: Message) -> None:
+            nonlocal gone
+            try:
+                await send(message)
+            except OSError:  # the server's word for it
+                gone = True
+                raise
+
+        try:
+            await self.app(scope, receive, tell)
+        except RuntimeError:
+            if not gone:
+                raise
 
     def _stranger(self, scope: Scope) -> Response | None:
         """A refusal for who calls this server by a foreign name, or asks from another site's page."""

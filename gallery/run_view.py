@@ -20,6 +20,8 @@ from gallery.view import View
 from gallery.yardstick_rows import Rank
 from sweep.errors import InputError
 
+UNFINISHED = ("queued", "running")
+
 
 class NoSuchRun(InputError):
     """The address names no run of this workspace."""
@@ -44,6 +46,14 @@ class RunView(Pictured):
     tags: Sequence[str]
     person: str
     driven: bool
+
+
+def is_unfinished(connection: Connection, text: str) -> bool:
+    """Whether there is more to come of a run; of one that the workspace does not have, nothing."""
+    try:
+        return queries.find_result(connection, text).state in UNFINISHED
+    except InputError:
+        return False
 
 
 def read_run(text: str) -> RunView:

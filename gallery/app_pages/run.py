@@ -6,9 +6,9 @@ import streamlit as st
 
 from gallery.components.viewer import viewer
 from gallery.links import url_params
-from gallery.reading import calm
+from gallery.reading import calm, reading
 from gallery.run_sections import again, attempts, curve, lineage, parameters, reviews, state_note, yardsticks
-from gallery.run_view import NoSuchRun, RunView, read_run, viewer_data
+from gallery.run_view import UNFINISHED, NoSuchRun, RunView, is_unfinished, read_run, viewer_data
 from gallery.wording import STATE_LABELS, plain
 
 REFRESH_SECONDS = 4
@@ -20,19 +20,32 @@ STACKED = (
 
 
 def page() -> None:
-    params = url_params()
-    wanted = (params.get("id") or [""])[-1]
-    if not wanted:
-        nothing("No run is chosen. Open one from the gallery.")
-        return
-    try:
-        run = read_run(wanted)
-    except NoSuchRun as error:
-        nothing(plain(str(error)[:1].upper() + str(error)[1:300]))
-        return
-    if run.result.state in ("queued", "running"):
-        unfinished(wanted)
-    else:
+    """All of it is one fragment, for runs of every state: what stood elsewhere would be another element to Streamlit, and a key pressed
+    while elements are exchanged is lost. What keys ask for runs the fragment alone, so it goes by the address, not by what it began with.
+    """
+    with reading() as connection:
+        going = is_unfinished(connection, wanted())
+    st.fragment(drawn, run_every=REFRESH_SECONDS if going else None)(going)
+
+
+def wanted() -> str:
+    """The run that the address names."""
+    return (url_params().get("id") or [""])[-1]
+
+
+def drawn(going: bool) -> None:
+    """The run. going: whether it is drawn anew every few seconds; where that has become wrong, the page begins again."""
+    with calm():
+        if not wanted():
+            nothing("No run is chosen. Open one from the gallery.")
+            return
+        try:
+            run = read_run(wanted())
+        except NoSuchRun as error:
+            nothing(plain(str(error)[:1].upper() + str(error)[1:300]))
+            return
+        if (run.result.state in UNFINISHED) != going:
+            st.rerun(scope="app")
         body(run)
 
 
@@ -40,16 +53,6 @@ def nothing(words: str) -> None:
     with st.container(width=600):
         st.info(words)
         st.page_link("app_pages/gallery.py", label="To the gallery", icon=":material/arrow_back:")
-
-
-@st.fragment(run_every=REFRESH_SECONDS)
-def unfinished(wanted: str) -> None:
-    """A run on its way, drawn anew every few seconds until it ends."""
-    with calm():
-        run = read_run(wanted)
-        if run.result.state not in ("queued", "running"):
-            st.rerun(scope="app")
-        body(run)
 
 
 def body(run: RunView) -> None:

@@ -13,6 +13,8 @@ from db.models import Review, ReviewTag
 from db.reviews import Said, said
 from db.workspace import Workspace
 from gallery.ahead import WANTED
+from gallery.run_view import UNFINISHED
+from gallery.wording import STATE_LABELS
 
 pytestmark = pytest.mark.browser
 
@@ -51,6 +53,22 @@ def test_no_press_is_lost_however_quick_the_keys_are(browser: Browser, gallery: 
         assert page.locator(".stage").bounding_box() == place
         page.go_back()
         expect(page.get_by_text(re.compile(r"^27 of "))).to_have_count(0)
+
+
+def test_the_page_follows_from_a_run_on_its_way_to_one_that_is_done_and_back(browser: Browser, gallery: str, workspace: Workspace) -> None:
+    with workspace.reader().connect() as connection:
+        states = {one.run_key: one.state for one in queries.results(connection) if one.sweep == "wide"}
+    keys = list(states)
+    before = next(at for at, key in enumerate(keys) if states[key] == "done" and states[keys[at + 1]] in UNFINISHED)
+    with opened(browser, f"{gallery}/run?id={keys[before]}&sweep=wide&sort=plan") as page:
+        ready(page)
+        page.locator(".stage").evaluate("stage => (stage.first = true)")
+        for place, arrow in [(before + 1, "ArrowRight"), (before, "ArrowLeft")] * 2:
+            page.keyboard.press(arrow)
+            expect(page.get_by_text(STATE_LABELS[states[keys[place]]].lower()).and_(page.get_by_text("wide \u00b7"))).to_be_visible()
+            expect(page.locator(".root.going")).to_have_count(0)
+            assert page.url.count(keys[place])
+            assert page.locator(".stage").evaluate("stage => stage.first"), "another element took the picture's place"
 
 
 def test_who_turns_back_while_the_next_page_is_on_its_way_stays(browser: Browser, gallery: str, workspace: Workspace) -> None:

@@ -1,6 +1,7 @@
 """The guard before the gallery, called as a server calls it: over HTTP and over the WebSocket."""
 
 import asyncio
+import contextlib
 import re
 from typing import Any
 
@@ -11,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
-from starlette.types import Message
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from typer.testing import CliRunner
 
@@ -163,6 +164,25 @@ def test_the_websocket_wants_the_cookie() -> None:
     assert opens(connect(access, cookie=f"other=1; {right}", origin="http://127.0.0.1:8501"))
     for wrong in ("", f"{name}=", f"{name}={value[:-1]}", f"{name}={value}0", f"{name}={TOKEN}", f"x{right}", f"{name}=\u00e9"):
         assert not opens(connect(access, cookie=wrong)), wrong
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_browser_that_goes_in_the_middle_of_an_answer_is_no_error_but_another_failure_is(gone: bool) -> None:
+    async def streamlit(scope: Scope, receive: Receive, send: Send) -> None:
+        with contextlib.suppress(OSError):
+            await send({"type": "websocket.send", "bytes": b"a delta"})
+        raise RuntimeError('Cannot call "send" once a close message has been sent.')
+
+    async def send(_: Message) -> None:
+        if gone:
+            raise ConnectionResetError
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    scope = {"type": "websocket", "headers": [(b"host", b"127.0.0.1:8501")]}
+    with contextlib.nullcontext() if gone else pytest.raises(RuntimeError):
+        asyncio.run(Guard(streamlit, Access())(scope, receive, send))
 
 
 def test_the_token_is_taken_out_of_the_address_and_kept_as_a_cookie() -> None:
