@@ -122,9 +122,22 @@ def read_file(file: YamlFile) -> SweepFile:
         SpecError: names the file, the line, the key, the value and what is allowed.
     """
     try:
-        return SweepFile.model_validate(file.data)
+        parsed = SweepFile.model_validate(file.data)
     except ValidationError as error:
         raise SpecError(_explain(file, error)) from error
+    for section, given in (("parameters", parsed.parameters), ("settings", parsed.settings)):
+        for name in given:
+            if name not in PARAMETERS and (home := _home(name)):
+                raise SpecError(f"{file.where((section, name))}: {name} is no parameter; it belongs {home}.")
+    return parsed
+
+
+def _home(name: str) -> str:
+    """Where a key of the file that is no parameter belongs; empty for none."""
+    for section, model in (("resources", Resources), ("limits", Limits)):
+        if name in model.model_fields:
+            return f"under `{section}`"
+    return "at the top of the file, beside `name`" if name in SweepFile.model_fields else ""
 
 
 def _explain(file: YamlFile, error: ValidationError) -> str:
@@ -135,9 +148,10 @@ def _explain(file: YamlFile, error: ValidationError) -> str:
         inside = first["loc"][:-1]
         sections: dict[Any, type[BaseModel]] = {("resources",): Resources, ("limits",): Limits}
         allowed = sections.get(inside, SweepFile).model_fields
-        hint = _closest(str(first["loc"][-1]), list(allowed))
-        also = " It belongs under `parameters` or `settings`." if first["loc"][-1] in PARAMETERS and not inside else ""
-        return f"{file.where(first['loc'])}: there is no such key{hint or '.'}{also} Allowed here: {', '.join(allowed)}."
+        name = str(first["loc"][-1])
+        home = "under `parameters` or `settings`" if name in PARAMETERS else _home(name)
+        hint = f". It belongs {home}." if home else _closest(name, list(allowed)) or "."
+        return f"{file.where(first['loc'])}: there is no such key{hint} Allowed here: {', '.join(allowed)}."
     if first["type"] == "missing":
         return f"{file.name}: the key {'.'.join(map(str, first['loc']))!r} is missing; a sweep needs name, content and style."
     allowed_here = _IN_WORDS.get(first["type"], f"{first['msg'][0].lower()}{first['msg'][1:]}")

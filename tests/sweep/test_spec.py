@@ -133,6 +133,11 @@ BASE = "name: x\ncontent: photos\nstyle: starry.jpg\n"
         (BASE + "paramters: {beta: 1}\n",
          ["line 4", "paramters", "no such key", "did you mean `parameters`", "Allowed here: name, method"]),
         (BASE + "beta: 3\n", ["line 4", "beta", "no such key", "belongs under `parameters` or `settings`"]),
+        (BASE + "cpus: 3\n", ["line 4", "cpus", "no such key", "belongs under `resources`"]),
+        (BASE + "resources: {beta: 3}\n", ["line 4", "beta", "no such key", "belongs under `parameters` or `settings`"]),
+        (BASE + "resources: {snapshots: 3}\n", ["line 4", "snapshots", "no such key", "belongs at the top of the file"]),
+        (BASE + "settings: {snapshots: 8}\n", ["line 4", "settings.snapshots", "no parameter", "at the top of the file, beside `name`"]),
+        (BASE + "parameters: {gpus: [0.5, 1]}\n", ["line 4", "parameters.gpus", "no parameter", "belongs under `resources`"]),
         (BASE + "resources: {cpu: 1}\n", ["line 4", "resources.cpu", "did you mean `cpus`", "Allowed here: cpus, gpus, memory"]),
         (BASE + "method: bayes\n", ["line 4", "method", "'bayes' is not allowed", "'grid'"]),
         ("content: photos\nstyle: starry.jpg\n", ["'name' is missing", "a sweep needs name, content and style"]),
@@ -278,7 +283,7 @@ def test_what_is_no_number_of_snapshots_is_refused(folder: Path, written: str) -
 
 
 def test_snapshots_are_no_parameter_and_no_part_of_a_combination(folder: Path) -> None:
-    assert "there is no such parameter" in refusal(BASE + "settings: {snapshots: 3}\n", folder)
+    assert "snapshots is no parameter" in refusal(BASE + "settings: {snapshots: 3}\n", folder)
 
     def keys(text: str) -> set[str]:
         spec = parse(text, folder)
