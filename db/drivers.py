@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
-from db.models import Attempt, Combination, Driver, Preview, Run, Sweep
+from db.models import UNSETTLED, Attempt, Combination, Driver, Preview, Run, Sweep
 
 HEARTBEAT_SECONDS = 5.0
 LEASE_SECONDS = 60.0
@@ -124,7 +124,7 @@ def try_to_end_idle(engine: Engine, owner: str) -> bool:
     """End as driver unless a run was queued in the meantime; one transaction, so that no run is left to nobody."""
     with engine.begin() as connection:
         waiting = connection.execute(
-            select(func.count()).select_from(Run).where(Run.state.in_(("queued", "running")), Run.wanted.is_not(None))
+            select(func.count()).select_from(Run).where(Run.state.in_(UNSETTLED), Run.wanted.is_not(None))
         ).scalar_one()
         if waiting or _waiting_for_a_person(connection):
             return False
@@ -135,7 +135,7 @@ def try_to_end_idle(engine: Engine, owner: str) -> bool:
 def _waiting_for_a_person(connection: Connection) -> bool:
     """Whether a sweep with something left to run was paused by somebody, who may resume it any moment."""
     left = select(Combination.id).join(Run, Run.id == Combination.run_id)
-    left = left.where(Combination.sweep_id == Sweep.id, Run.state.in_(("queued", "running")))
+    left = left.where(Combination.sweep_id == Sweep.id, Run.state.in_(UNSETTLED))
     paused = select(Sweep.id).where(Sweep.state == "paused", Sweep.reason.is_(None), Sweep.archived_at.is_(None), left.exists())
     return connection.execute(paused.limit(1)).first() is not None
 

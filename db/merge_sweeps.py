@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, case, exists, func, insert, literal, select, update
 
 from db.merge_tables import OTHER, RUN_MAP, names
-from db.models import Combination, Run, Sweep
+from db.models import UNSETTLED, Combination, Run, Sweep
 from db.rows import queue_settled
 from db.steering import refresh_wanted
 
@@ -100,7 +100,7 @@ def _combinations(connection: Connection, other_id: int, sweep_id: int) -> None:
 
 def _claim(connection: Connection, before: int) -> None:
     """A run that was cancelled here is queued when a combination comes that still wants it, as by a new claim of `run`."""
-    wanted = select(OTHER["run"].c.id).where(OTHER["run"].c.state.in_(("queued", "running")))
+    wanted = select(OTHER["run"].c.id).where(OTHER["run"].c.state.in_(UNSETTLED))
     claimed = (
         select(Run.id)
         .join(Combination, Combination.run_id == Run.id)
@@ -113,7 +113,7 @@ def _claim(connection: Connection, before: int) -> None:
 
 def _pause(connection: Connection, sweep_id: int, *, new: bool) -> str | None:
     """Pause a sweep that came with runs to do, and let it be finished once they are; its name if it is paused for that reason."""
-    unsettled = func.count(case((Run.state.in_(("queued", "running")), 1)))
+    unsettled = func.count(case((Run.state.in_(UNSETTLED), 1)))
     left = connection.execute(
         select(unsettled).select_from(Combination).join(Run, Run.id == Combination.run_id).where(Combination.sweep_id == sweep_id)
     ).scalar_one()

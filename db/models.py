@@ -13,6 +13,7 @@ __all__ = [
     "RUN_STATES",
     "SETTLED",
     "SWEEP_STATES",
+    "UNSETTLED",
     "Attempt",
     "Base",
     "Calibration",
@@ -29,8 +30,9 @@ __all__ = [
     "Sweep",
 ]
 
-RUN_STATES = ("queued", "running", "done", "diverged", "failed", "quarantined", "cancelled")
+UNSETTLED = ("queued", "running")
 SETTLED = ("done", "diverged", "failed", "quarantined", "cancelled")
+RUN_STATES = (*UNSETTLED, *SETTLED)
 GIVEN_UP = ("failed", "quarantined")
 ATTEMPT_STATES = ("running", "done", "diverged", "failed", "crashed", "oom", "lost", "cancelled")
 SWEEP_STATES = ("active", "paused", "cancelled")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
-from db.models import Attempt, Checkpoint, Combination, Preview, Run, Sweep
+from db.models import UNSETTLED, Attempt, Checkpoint, Combination, Preview, Run, Sweep
 from db.rows import queue_settled
 
 _BATCH = 500
@@ -84,7 +84,7 @@ def cancel_run(connection: Connection, run_id: int) -> bool:
 
 def _cancel(connection: Connection, run_ids: Sequence[int], *only: ColumnElement[bool]) -> int:
     """Queued and running ones; a running one's attempt is closed, so that whatever its worker still tells is late."""
-    these = connection.execute(select(Run.id).where(Run.id.in_(run_ids), Run.state.in_(("queued", "running")), *only)).scalars().all()
+    these = connection.execute(select(Run.id).where(Run.id.in_(run_ids), Run.state.in_(UNSETTLED), *only)).scalars().all()
     now = time.time()
     ended = {"state": "cancelled", "error": "cancelled, as asked", "finished_at": now}
     connection.execute(update(Attempt).where(Attempt.run_id.in_(these), Attempt.state == "running").values(**ended))

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from db.lineage import Relative
+from db.models import UNSETTLED
 from db.queries import PARAMETERS
 from db.reviews import Said
 from gallery.charts import loss_chart
@@ -14,7 +15,7 @@ from gallery.components.save import save
 from gallery.reading import command
 from gallery.routes import original_url
 from gallery.run_pictures import recipe_yaml
-from gallery.run_view import UNFINISHED, RunView
+from gallery.run_view import RunView
 from gallery.wording import STATE_LABELS, age, counted, duration, label, number, plain, shown
 from gallery.yardstick_rows import main_rows, more_rows, rank_words
 
@@ -32,7 +33,7 @@ def state_note(run: RunView) -> None:
     elif result.state == "queued" and not run.driven:
         st.info("Queued, and no driver is running. To start one, type:")
         st.code(command("run", result.sweep), language="bash", wrap_lines=True)
-    elif result.state in UNFINISHED:
+    elif result.state in UNSETTLED:
         st.info(f"{STATE_LABELS[result.state]}. This page follows it.")
 
 
@@ -130,7 +131,7 @@ def curve(run: RunView) -> None:
     """The losses over all scales, or over one of them."""
     st.subheader("Loss curve", anchor=False)
     if not run.curve:
-        st.caption("No point of it is recorded yet." if run.result.state in UNFINISHED else "None was recorded.")
+        st.caption("No point of it is recorded yet." if run.result.state in UNSETTLED else "None was recorded.")
         return
     sizes = list(dict.fromkeys(point["size"] for point in run.curve))
     chosen = None

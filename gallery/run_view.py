@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from db import browse, lineage, queries
 from db.lineage import Relative
+from db.models import UNSETTLED
 from db.queries import Result
 from db.reviews import Said, said_by_all
 from gallery.cull_queue import known_tags
@@ -19,8 +20,6 @@ from gallery.run_pictures import Pictured, film, input_pictures, instead, pictur
 from gallery.view import View
 from gallery.yardstick_rows import Rank
 from sweep.errors import InputError
-
-UNFINISHED = ("queued", "running")
 
 
 class NoSuchRun(InputError):
@@ -48,10 +47,10 @@ class RunView(Pictured):
     driven: bool
 
 
-def is_unfinished(connection: Connection, text: str) -> bool:
+def is_unsettled(connection: Connection, text: str) -> bool:
     """Whether there is more to come of a run; of one that the workspace does not have, nothing."""
     try:
-        return queries.find_result(connection, text).state in UNFINISHED
+        return queries.find_result(connection, text).state in UNSETTLED
     except InputError:
         return False
 

@@ -1,6 +1,5 @@
 """The values that each parameter of a sweep takes: lists, single values, and ranges, spaced for a grid or drawn from."""
 
-import difflib
 import math
 from bisect import bisect_right
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from typing import Any
 from sweep.errors import SpecError
 from sweep.parameters import PARAMETERS
 from sweep.ranges import DISTRIBUTIONS, MAX_COUNT, RANGE_KEYS, Range, read_range
-from sweep.yaml_file import Key, YamlFile, is_number, short
+from sweep.yaml_file import Key, YamlFile, did_you_mean, is_number, short
 
 __all__ = ["DISTRIBUTIONS", "MAX_COUNT", "PARAMETERS", "Axis", "read_axis", "read_parameters", "unknown_parameter"]
 
@@ -88,9 +87,7 @@ def read_parameters(
 def unknown_parameter(file: YamlFile, key: Key, name: str, *also: str) -> SpecError:
     """The error of a name that is no parameter; also: what is allowed there besides."""
     allowed = [*also, *PARAMETERS]
-    near = difflib.get_close_matches(name, allowed, 1)
-    hint = f"; did you mean `{near[0]}`?" if near else "."
-    return SpecError(f"{file.where(key)}: there is no such parameter{hint} Allowed: {', '.join(allowed)}.")
+    return SpecError(f"{file.where(key)}: there is no such parameter{did_you_mean(name, allowed)} Allowed: {', '.join(allowed)}.")
 
 
 def read_axis(file: YamlFile, key: Key, given: Any, folder: Path, *, drawn: bool) -> Axis:

@@ -1,6 +1,5 @@
 """The shape of a sweep's file: its keys, what each may hold, and how a wrong one is told."""
 
-import difflib
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
@@ -9,7 +8,7 @@ from pydantic_core import PydanticCustomError
 from sweep.errors import SpecError
 from sweep.parameters import PARAMETERS
 from sweep.space import MAX_COMBINATIONS, Method
-from sweep.yaml_file import YamlFile, is_number, short
+from sweep.yaml_file import YamlFile, did_you_mean, is_number, short
 
 MAX_SNAPSHOTS = 50
 
@@ -134,7 +133,7 @@ def read_file(file: YamlFile) -> SweepFile:
 
 def _home(name: str) -> str:
     """Where a key of the file that is no parameter belongs; empty for none."""
-    for section, model in (("resources", Resources), ("limits", Limits)):
+    for section, model in _SECTIONS.items():
         if name in model.model_fields:
             return f"under `{section}`"
     return "at the top of the file, beside `name`" if name in SweepFile.model_fields else ""
@@ -145,12 +144,10 @@ def _explain(file: YamlFile, error: ValidationError) -> str:
     first = min(error.errors(include_url=False), key=lambda one: one["type"] == "missing")
     key = tuple(part for part in first["loc"] if isinstance(part, int) or part in _KEYS or part in file.data)
     if first["type"] == "extra_forbidden":
-        inside = first["loc"][:-1]
-        sections: dict[Any, type[BaseModel]] = {("resources",): Resources, ("limits",): Limits}
-        allowed = sections.get(inside, SweepFile).model_fields
+        allowed = _SECTIONS.get(str(first["loc"][0]), SweepFile).model_fields
         name = str(first["loc"][-1])
         home = "under `parameters` or `settings`" if name in PARAMETERS else _home(name)
-        hint = f". It belongs {home}." if home else _closest(name, list(allowed)) or "."
+        hint = f". It belongs {home}." if home else did_you_mean(name, allowed)
         return f"{file.where(first['loc'])}: there is no such key{hint} Allowed here: {', '.join(allowed)}."
     if first["type"] == "missing":
         return f"{file.name}: the key {'.'.join(map(str, first['loc']))!r} is missing; a sweep needs name, content and style."
@@ -166,9 +163,5 @@ _IN_WORDS = {
     "model_type": "it must hold names with values below it, as in `cpus: 1`",
 }
 """Complaints of pydantic's whose own words speak of Python."""
-_KEYS = {*SweepFile.model_fields, *Resources.model_fields, *Limits.model_fields}
-
-
-def _closest(name: str, allowed: list[str]) -> str:
-    near = difflib.get_close_matches(name, allowed, 1)
-    return f"; did you mean `{near[0]}`?" if near else ""
+_SECTIONS: dict[str, type[BaseModel]] = {"resources": Resources, "limits": Limits}
+_KEYS = {*SweepFile.model_fields, *(name for model in _SECTIONS.values() for name in model.model_fields)}

@@ -1,7 +1,9 @@
 """Reading a YAML file that a stranger may have written: no code, no aliases, no duplicate keys, bounded size."""
 
+import difflib
 import math
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +148,12 @@ def is_number(value: Any) -> bool:
 def dotted(key: Key) -> str:
     """('parameters', 'beta', 0) -> 'parameters.beta[0]'."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{_shown(part)}" for part in key).removeprefix(".")
+
+
+def did_you_mean(name: str, allowed: Iterable[str]) -> str:
+    """The end of a sentence about an unknown name: the name that it is close to, if it is to any."""
+    near = difflib.get_close_matches(name, list(allowed), 1)
+    return f"; did you mean `{near[0]}`?" if near else "."
 
 
 def short(value: Any) -> str:

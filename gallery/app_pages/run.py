@@ -4,11 +4,12 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from db.models import UNSETTLED
 from gallery.components.viewer import viewer
 from gallery.links import url_params
 from gallery.reading import calm, reading
 from gallery.run_sections import again, attempts, curve, lineage, parameters, reviews, state_note, yardsticks
-from gallery.run_view import UNFINISHED, NoSuchRun, RunView, is_unfinished, read_run, viewer_data
+from gallery.run_view import NoSuchRun, RunView, is_unsettled, read_run, viewer_data
 from gallery.wording import STATE_LABELS, plain
 
 REFRESH_SECONDS = 4
@@ -24,7 +25,7 @@ def page() -> None:
     while elements are exchanged is lost. What keys ask for runs the fragment alone, so it goes by the address, not by what it began with.
     """
     with reading() as connection:
-        going = is_unfinished(connection, wanted())
+        going = is_unsettled(connection, wanted())
     st.fragment(drawn, run_every=REFRESH_SECONDS if going else None)(going)
 
 
@@ -44,7 +45,7 @@ def drawn(going: bool) -> None:
         except NoSuchRun as error:
             nothing(plain(str(error)[:1].upper() + str(error)[1:300]))
             return
-        if (run.result.state in UNFINISHED) != going:
+        if (run.result.state in UNSETTLED) != going:
             st.rerun(scope="app")
         body(run)
 

@@ -9,11 +9,10 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
 
 from db import queries
-from db.models import Review, ReviewTag
+from db.models import UNSETTLED, Review, ReviewTag
 from db.reviews import Said, said
 from db.workspace import Workspace
 from gallery.ahead import WANTED
-from gallery.run_view import UNFINISHED
 from gallery.wording import STATE_LABELS
 
 pytestmark = pytest.mark.browser
@@ -59,7 +58,7 @@ def test_the_page_follows_from_a_run_on_its_way_to_one_that_is_done_and_back(bro
     with workspace.reader().connect() as connection:
         states = {one.run_key: one.state for one in queries.results(connection) if one.sweep == "wide"}
     keys = list(states)
-    before = next(at for at, key in enumerate(keys) if states[key] == "done" and states[keys[at + 1]] in UNFINISHED)
+    before = next(at for at, key in enumerate(keys) if states[key] == "done" and states[keys[at + 1]] in UNSETTLED)
     with opened(browser, f"{gallery}/run?id={keys[before]}&sweep=wide&sort=plan") as page:
         ready(page)
         page.locator(".stage").evaluate("stage => (stage.first = true)")
