@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,17 @@ def at_work(workspace: Path, but: set[int]) -> list[int]:
     return [pid for (pid,) in ask(workspace, query) if pid not in but and parent(pid) is not None]
 
 
+def held(workspace: Path, but: set[int], raylets: set[int]) -> int | None:
+    """A worker of a node, stopped in the midst of a run: one that runs on may end it before the node has gone."""
+    for pid in at_work(workspace, but):
+        if parent(pid) in raylets and kill(pid, signal.SIGSTOP):
+            time.sleep(2)  # what it told before is recorded by then
+            if pid in at_work(workspace, but):
+                return pid
+            kill(pid, signal.SIGCONT)
+    return None
+
+
 def test_killed_workers_a_lost_node_a_stuck_worker_and_a_second_driver_cost_attempts_and_no_results(
     nodes: Any, real_sweep: SweepFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -77,10 +89,14 @@ def test_killed_workers_a_lost_node_a_stuck_worker_and_a_second_driver_cost_atte
             said, _ = second.communicate(timeout=120)
         assert second.returncode == 1 and "drives this workspace" in said, said
         raylets = {info.process.pid for info in spot.all_processes["raylet"]}
-        until(lambda: [pid for pid in at_work(tmp_path, hit) if parent(pid) in raylets], 120, "a run is at work on the node")
+        gone = until(lambda: held(tmp_path, hit, raylets), 120, "a run is at work on the node")
         nodes.remove_node(spot, allow_graceful=False)
         nodes.add_node(num_cpus=1)
-        process.wait(240)
+        try:
+            process.wait(240)
+        finally:
+            kill(gone, signal.SIGCONT)
+        until(lambda: parent(gone) is None, 60, "the worker that was held has found its node gone, and ended")
         told.join()
         assert process.returncode == 1, told.said[-5:]  # the stuck one has failed
     ends = dict(ask(tmp_path, "SELECT state, count(*) FROM attempt GROUP BY state"))
